@@ -1,0 +1,120 @@
+"""The native engine: bytes in, log, apply, decide, bytes out. The only door between Python and the core."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, final
+
+SEMANTICS_VERSION: Final[int]
+STATUS: Final[dict[str, int]]
+"""Status name without prefix -> number, for example {"SUBJECT_MISSING": 1}."""
+LIMITS: Final[dict[str, int]]
+"""Limit name without KAIROS_ in lower case -> value, for example {"batch_events_max": 1000}."""
+SIZES: Final[dict[str, int]]
+"""Struct name -> bytes, and "struct.field" -> offset, for the writer of plan images and its test."""
+
+class EngineError(Exception):
+    """A failure of the node: log, view or image. `status` is the native status, `args[0]` says what to do."""
+
+    status: int
+
+@final
+class Refusal(Exception):
+    """A request that is refused as a whole. `status` is public (kairos.v1.ErrorReason)."""
+
+    status: int
+    field: str
+    seen: str
+
+@final
+class Pending:
+    """One checked request on its way through the writer. Filled by Engine.commit.
+
+    Owns: the request bytes, and after the commit the response bytes.
+    """
+
+    record_count: int
+    """Log records that it will append; at most LIMITS["batch_events_max"]."""
+    size: int
+    """Payload bytes that it will append."""
+    token: object
+    """Anything of the caller's; the engine never looks at it."""
+    @property
+    def response(self) -> bytes:
+        """The encoded response message; empty before the commit."""
+    @property
+    def refusal(self) -> Refusal | None:
+        """Unary ingest only: why the event was refused; then it must not be committed."""
+    @property
+    def sequence_last(self) -> int:
+        """Log sequence of its last record; 0 before the commit or when it had none."""
+
+@final
+class Engine:
+    """One partition: its log, its view, its plans.
+
+    Threads: `commit`, `checkpoint` and `close` belong to one writer thread; everything else to the event loop's thread.
+    """
+
+    @staticmethod
+    def open(
+        folder: str, *, partition: int = 0, map_size: int = 1 << 36, segment_size: int = 1 << 26, now_us: int, kernel: str = ""
+    ) -> Engine:
+        """Opens or creates the data folder, recovers the log, and brings the view up to date.
+
+        Errors: EngineError with a sentence that says what is wrong and what to do.
+        """
+    def close(self) -> None:
+        """Closes cleanly; the next start needs no replay. Idempotent."""
+    def check_ingest(self, tenant: int, request: bytes, received_us: int) -> Pending:
+        """Checks an IngestRequest. Raises Refusal when it is not acceptable."""
+    def check_batch(self, tenant: int, request: bytes, received_us: int) -> Pending:
+        """Checks an IngestBatchRequest; bad events are refused inside. Raises Refusal for the whole request."""
+    def tenant_settings(
+        self, tenant: int, name: str, hash_key: bytes, time_mode: int, now_us: int, *,
+        ahead_us_max: int = ..., behind_us_max: int = ..., lateness_us_max: int = ..., session_gap_us: int = ...,
+    ) -> Pending:
+        """A record that creates a tenant or changes its settings. hash_key (16 bytes) and time_mode never change."""
+    def activation(self, tenant: int, plan_id: bytes, now_us: int) -> Pending:
+        """A record that activates a plan whose image was stored with store_plan. Raises Refusal(PLAN_UNKNOWN)."""
+    def documents(self, tenant: int, entries: Sequence[tuple[str, bytes]], now_us: int) -> Pending:
+        """A record that stores documents: (key, value); an empty value removes. Keys at most 400 bytes."""
+    def commit(self, pendings: Sequence[Pending], now_us: int) -> None:
+        """Appends all records, makes them durable, applies them, fills the responses. Releases the GIL.
+
+        now_us: microseconds UTC, for processing times. Errors: Refusal(DISK_FULL, MAP_FULL): nothing happened, refuse the
+        requests; EngineError: the process must end.
+        """
+    def decide(self, tenant: int, request: bytes, now_us: int) -> bytes:
+        """Answers a DecideRequest with an encoded DecideResponse. Raises Refusal."""
+    def evaluate(self, tenant: int, request: bytes, now_us: int) -> bytes:
+        """Answers an EvaluateRequest with an encoded EvaluateResponse. Raises Refusal."""
+    def take_decisions(self) -> Pending | None:
+        """The decision records captured since the last call, to be committed by the writer; None when there are none."""
+    def replay_decision(self, record: bytes) -> bytes:
+        """Decides again from a decision record alone; the result equals the recorded response but for processing time."""
+    def profile(self, tenant: int, subject_id: bytes, at_us: int | None, now_us: int) -> bytes:
+        """An encoded GetProfileResponse. Raises Refusal(SUBJECT_NOT_FOUND, PLAN_MISSING, TIME_NOT_ALLOWED)."""
+    def store_plan(self, image: bytes) -> bytes:
+        """Verifies an image and writes it durably to the plans folder; returns its 32-byte id. Idempotent."""
+    def active_plan(self, tenant: int) -> bytes | None:
+        """Id of the active plan."""
+    def activations(self, tenant: int) -> list[tuple[int, int, bytes]]:
+        """(log sequence, received time, plan id) of every activation, oldest first."""
+    def documents_of(self, tenant: int) -> dict[str, bytes]:
+        """Every stored document of the tenant."""
+    def event_time(self, tenant: int) -> int:
+        """Highest occurred time that the tenant has seen; 0 before the first event."""
+    def checkpoint(self) -> None:
+        """Writes a verified fuzzy checkpoint; reads in ranges of under 50 ms each."""
+    def dump(self, database: str) -> Iterator[tuple[bytes, bytes]]:
+        """Sorted (key, value) of one database: meta, subjects, documents, plans or dedupe."""
+    def figures(self) -> dict[str, int]:
+        """Counters and sizes: applied_sequence, log_bytes, log_syncs, log_sync_ns, view_bytes, map_bytes, subjects, …"""
+
+def hash64(space: int, text: bytes) -> int:
+    """The dictionary hash of plan images."""
+
+def canonical_name(name: str) -> str:
+    """The snake_case form of an attribute name. Raises ValueError when the name is not allowed."""
+
+def verify_image(image: bytes) -> None:
+    """Raises EngineError when the image is not one that the core would load."""

@@ -1,0 +1,55 @@
+# The log: segment files of checksummed frames, one writer. See docs/adr/0003-log-format.md.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from kairos_native.layout cimport kairos_frame
+
+
+# One record to append.
+#   Owns: nothing; payload lives in the caller's buffers until log_append returns
+cdef struct log_record:
+    uint8_t subject_id[16]
+    const uint8_t* payload
+    int64_t occurred_us
+    int64_t received_us
+    uint64_t sequence           # set by log_append
+    uint32_t payload_size
+    uint32_t tenant
+    uint32_t key_id
+    uint8_t kind
+    uint8_t reserved
+    uint16_t flags
+
+
+# A writer. Opaque outside log.pyx.
+cdef struct log_writer
+
+
+# A place to read from. Frames are read from a memory map; `frame` pointers live until the reader moves to another segment.
+cdef struct log_reader
+
+
+# Opens the folder for writing: recovers the newest segment (cuts a torn tail), appends nothing.
+#   Errors: STATUS_LOG_CORRUPT with a message (position, what to do) in `message`; STATUS_LOG_IO
+cdef log_writer* log_open(const char* folder, uint16_t partition, uint64_t segment_size, int32_t* status,
+                          char* message, uint32_t message_size) noexcept nogil
+cdef void log_close(log_writer* log) noexcept nogil
+# Sequence of the last frame on disk (0: none) and its received time.
+cdef uint64_t log_sequence_last(const log_writer* log) noexcept nogil
+cdef int64_t log_received_last(const log_writer* log) noexcept nogil
+cdef uint32_t log_epoch(const log_writer* log) noexcept nogil
+# Reserves disk space for `size` more payload bytes in `count` frames, so that the append cannot meet a full disk.
+#   Errors: STATUS_DISK_FULL: nothing was written, the log is as before
+cdef int32_t log_reserve(log_writer* log, uint32_t count, uint64_t size) noexcept nogil
+# Appends the records as one group commit and makes them durable with one fdatasync. Gives sequences in order and raises
+# received_us to the last received time where a clock went back.
+#   Errors: STATUS_LOG_IO: the writer is dead (fsync is never retried); the process must end
+cdef int32_t log_append(log_writer* log, log_record* records, uint32_t count) noexcept nogil
+# Appends the FRAME_EPOCH of a new writer.
+cdef int32_t log_begin_epoch(log_writer* log, int64_t now_us) noexcept nogil
+
+# Reads frames from `sequence` on (the first frame >= sequence), skipping frames of fenced epochs.
+cdef log_reader* log_read_from(const char* folder, uint16_t partition, uint64_t sequence, int32_t* status) noexcept nogil
+# Returns STATUS_OK and one verified frame, STATUS_LOG_END after the last, or STATUS_LOG_CORRUPT.
+cdef int32_t log_next(log_reader* reader, const kairos_frame** frame, const uint8_t** payload) noexcept nogil
+cdef void log_reader_close(log_reader* reader) noexcept nogil
+# Bytes written since open, number of fdatasync calls and their total time in ns, segments in the folder.
+cdef void log_figures(const log_writer* log, uint64_t* bytes, uint64_t* syncs, uint64_t* sync_ns, uint64_t* segments) noexcept nogil

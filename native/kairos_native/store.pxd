@@ -1,0 +1,51 @@
+# The view: one LMDB environment with WRITEMAP and without its own sync, through the engine inside the lmdb wheel.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+
+cdef enum store_database:
+    STORE_META = 0          # applied position, tenant states
+    STORE_SUBJECTS = 1      # subject records
+    STORE_IDENTITIES = 2    # reserved: identifiers linked to another subject than their own hash names
+    STORE_DOCUMENTS = 3     # documents by kind, id and version
+    STORE_PLANS = 4         # activations by sequence
+    STORE_COUNT = 5
+
+
+cdef struct store
+
+
+cdef struct store_value:
+    const uint8_t* data
+    size_t size
+
+
+# Resolves the engine of the lmdb wheel; called once at import with the path of lmdb's extension module.
+#   Errors: STATUS_STORE_ERROR when a symbol or the version (0.9.x) is not the expected one
+cdef int32_t store_load(const char* library_path, char* message, uint32_t message_size) noexcept nogil
+cdef store* store_open(const char* folder, uint64_t map_size, int32_t* status, char* message, uint32_t message_size) noexcept nogil
+cdef void store_close(store* view) noexcept nogil
+# Makes sure that `size` more bytes can be dirtied without growing into unreserved disk or beyond the map.
+#   Errors: STATUS_DISK_FULL, STATUS_MAP_FULL; nothing changed
+cdef int32_t store_reserve(store* view, uint64_t size) noexcept nogil
+# One write transaction at a time, on the writer thread.
+cdef int32_t store_write_begin(store* view) noexcept nogil
+cdef int32_t store_write_commit(store* view) noexcept nogil
+cdef void store_write_abort(store* view) noexcept nogil
+# Inside the write transaction. `value` is valid until the next put or the end of the transaction.
+cdef int32_t store_write_get(store* view, uint32_t database, const void* key, uint32_t key_size, store_value* value) noexcept nogil
+cdef int32_t store_put(store* view, uint32_t database, const void* key, uint32_t key_size, const void* data, size_t size) noexcept nogil
+cdef int32_t store_delete(store* view, uint32_t database, const void* key, uint32_t key_size) noexcept nogil
+# One reader per thread: renews a kept read transaction. Not over 50 ms, never across an await.
+cdef struct store_reader
+cdef store_reader* store_reader_new(store* view, int32_t* status) noexcept nogil
+cdef void store_reader_free(store_reader* reader) noexcept nogil
+cdef int32_t store_read_begin(store_reader* reader) noexcept nogil
+cdef void store_read_end(store_reader* reader) noexcept nogil
+cdef int32_t store_get(store_reader* reader, uint32_t database, const void* key, uint32_t key_size, store_value* value) noexcept nogil
+# First entry with key >= the given key; STATUS_STORE_NOT_FOUND after the last.
+cdef int32_t store_seek(store_reader* reader, uint32_t database, const void* key, uint32_t key_size, store_value* found_key, store_value* value) noexcept nogil
+# Following entry after the last store_seek or store_step of this reader in this transaction.
+cdef int32_t store_step(store_reader* reader, store_value* found_key, store_value* value) noexcept nogil
+# Bytes used, map size, entries of a database.
+cdef void store_figures(store* view, uint64_t* used, uint64_t* mapped) noexcept nogil
+cdef uint64_t store_entries(store_reader* reader, uint32_t database) noexcept nogil
