@@ -1,0 +1,1 @@
+"""The demonstration: three packs of documents, two public data sets and a generator, sent through gRPC."""
