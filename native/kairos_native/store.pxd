@@ -24,9 +24,14 @@ cdef struct store_value:
 cdef int32_t store_load(const char* library_path, char* message, uint32_t message_size) noexcept nogil
 cdef store* store_open(const char* folder, uint64_t map_size, int32_t* status, char* message, uint32_t message_size) noexcept nogil
 cdef void store_close(store* view) noexcept nogil
-# Makes sure that `size` more bytes can be dirtied without growing into unreserved disk or beyond the map.
+# Makes sure that `size` more bytes can be dirtied without growing into unreserved disk or beyond the map. A transaction that puts
+# `count` values dirties at most store_dirty_size(count, bytes of values).
 #   Errors: STATUS_DISK_FULL, STATUS_MAP_FULL; nothing changed
 cdef int32_t store_reserve(store* view, uint64_t size) noexcept nogil
+# Returns a bound of the bytes that `count` puts or deletes of `size` bytes in all can dirty: each may copy and split a leaf, copy
+# two branch pages that no other put of the transaction shares, and round its value up to whole overflow pages.
+cdef inline uint64_t store_dirty_size(uint64_t count, uint64_t size) noexcept nogil:
+    return count * 5 * 4096 + size
 # One write transaction at a time, on the writer thread.
 cdef int32_t store_write_begin(store* view) noexcept nogil
 cdef int32_t store_write_commit(store* view) noexcept nogil
