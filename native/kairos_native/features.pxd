@@ -3,6 +3,10 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from kairos_native.layout cimport *
 from kairos_native.plan cimport plan
+# Re-exported, so that callers need this contract only: record_new, record_load, record_seal, record_set_trait,
+# record_set_consent (record.pxd), record_open_session (session.pxd).
+from kairos_native.record cimport record_load, record_new, record_seal, record_set_consent, record_set_trait
+from kairos_native.session cimport record_open_session
 
 
 # When a slot became part of the tenant's plans (one per slot id, kept in the view's tenant state).
@@ -23,7 +27,7 @@ cdef struct feature_event:
     uint32_t late               # 1: later than lateness_us_max; windows skip it
 
 
-# All that a source may read.
+# All that a source may read. `record` and `before` start at 8-byte boundaries and are in the image's layout or a larger one.
 cdef struct feature_view:
     const plan* image
     const kairos_record* record     # after the event; NULL: no history
@@ -37,24 +41,13 @@ cdef struct feature_view:
     uint32_t before_valid           # 1: an event takes part (then `before` NULL means the subject was new)
 
 
-# Writes an empty record of the image's layout into `memory` (capacity KAIROS_RECORD_SIZE_MAX bytes) and returns it.
-cdef kairos_record* record_new(const plan* image, uint8_t* memory, uint64_t sequence) noexcept nogil
-# Copies a stored record into `memory`, in the image's layout (older layouts grow; a newer one, after a roll-back, stays).
-#   Errors: STATUS_RECORD_CORRUPT (checksum, sizes), STATUS_RECORD_TOO_LARGE
-cdef int32_t record_load(const plan* image, const uint8_t* stored, size_t size, uint8_t* memory, kairos_record** record) noexcept nogil
-# Sets the checksum; record_size bytes are ready to store.
-cdef void record_seal(kairos_record* record) noexcept nogil
 # Counts the event, finds or opens its session, updates every slot whose type and filter fit.
 #   Returns: the event's session inside the record, or NULL; *is_new = 1 when the event opened it
 #   Cost:    O(slots of the event type)
 cdef kairos_session* record_apply(const plan* image, kairos_record* record, const feature_event* event, uint32_t* is_new) noexcept nogil
-# Keeps a trait or a consent; by occurred time, ties to the later sequence (the call order). A full record counts dropped_count.
-cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t name_size, const kairos_value* value, int64_t occurred_us) noexcept nogil
-cdef void record_set_consent(kairos_record* record, uint32_t purpose, bint granted, int64_t occurred_us) noexcept nogil
-# The open session at `now_us`: the newest by last_us, if now - last <= gap; else NULL.
-cdef const kairos_session* record_open_session(const kairos_record* record, int64_t now_us, int64_t gap_us) noexcept nogil
-# Value of a source; VALUE_ABSENT where there is none or the feature is incomplete.
-#   Cost: O(1), windows O(buckets), derived O(terms), traits O(traits)
+# Value of a source; VALUE_ABSENT where there is none or the feature is incomplete. *_PREVIOUS reads the record as it was before
+# the event, at the same `now_us`; VALUE_ABSENT where no event takes part.
+#   Cost: O(1), windows O(buckets), derived O(terms), traits O(entries)
 cdef kairos_value feature_read(const feature_view* view, const kairos_source* source) noexcept nogil
-# True when the slot knows all it asks for in this record at `now_us`.
+# True when the slot knows all it asks for in this record at `now_us`; always for a subject without a record.
 cdef bint feature_complete(const feature_view* view, uint32_t slot_id) noexcept nogil

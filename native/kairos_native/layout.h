@@ -180,8 +180,8 @@ enum kairos_slot_scope { SLOT_SCOPE_SUBJECT = 0, SLOT_SCOPE_SESSION = 1 };
 
 typedef struct kairos_slot_value {
     uint64_t bits;                /* scalar; strings live in an ENTRY_SLOT_TEXT */
-    int64_t time_us;              /* occurred time of the event kept; INT64_MIN: never */
-    uint32_t reserved;
+    int64_t time_us;              /* occurred time of the event kept */
+    uint32_t reserved;            /* 1: an event is kept; 0 (all bytes zero, as every empty slot): never */
     uint8_t kind;                 /* enum kairos_value_kind; VALUE_ABSENT: the event had no such attribute */
     uint8_t padding[3];
 } kairos_slot_value;
