@@ -16,7 +16,8 @@ enum {
     KAIROS_LOG_FORMAT = 1,
     KAIROS_RECORD_VERSION = 1,
     KAIROS_IMAGE_VERSION = 1,
-    KAIROS_DEDUPE_VERSION = 1
+    KAIROS_DEDUPE_VERSION = 1,
+    KAIROS_DECISION_VERSION = 1
 };
 
 /* ------------------------------------------------------------------ values
@@ -438,6 +439,29 @@ typedef struct kairos_candidate {
     uint32_t reserved;
 } kairos_candidate;
 
+/* A decision record, self-contained: header | kairos_value[value_count] | float[feature_count] | texts | request | response,
+ * without gaps. Strings among the values hold their offset in the texts. Replay needs it and the plan image, nothing else. */
+typedef struct kairos_decision {
+    uint8_t decision_id[16];
+    uint8_t plan_id[32];
+    uint64_t applied_sequence;    /* last event that the decision saw */
+    int64_t now_us;
+    int64_t processing_us;
+    uint64_t consent_granted;
+    uint32_t version;             /* KAIROS_DECISION_VERSION */
+    uint32_t semantics_version;
+    uint32_t tenant;
+    uint32_t placement;           /* index in the plan */
+    uint32_t max_variants;
+    uint32_t require_consent;
+    uint32_t value_count;
+    uint32_t feature_count;
+    uint32_t text_size;
+    uint32_t request_size;
+    uint32_t response_size;
+    uint32_t reserved;
+} kairos_decision;
+
 /* ------------------------------------------------------------------ proofs */
 #define KAIROS_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has another size")
 #define KAIROS_AT(type, field, offset) _Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
@@ -473,6 +497,7 @@ KAIROS_SIZE(kairos_conjunction, 16);
 KAIROS_SIZE(kairos_rule, 16);
 KAIROS_SIZE(kairos_placement, 40);
 KAIROS_SIZE(kairos_candidate, 56);
+KAIROS_SIZE(kairos_decision, 128);
 _Static_assert(sizeof(kairos_frame) % 8 == 0 && sizeof(kairos_record) % 8 == 0, "frames and records stay 8-byte aligned");
 #undef KAIROS_SIZE
 #undef KAIROS_AT

@@ -9,6 +9,7 @@ cdef extern from "layout.h" nogil:
         KAIROS_RECORD_VERSION
         KAIROS_IMAGE_VERSION
         KAIROS_DEDUPE_VERSION
+        KAIROS_DECISION_VERSION
 
     cdef enum kairos_value_kind:
         VALUE_ABSENT
@@ -445,4 +446,24 @@ cdef extern from "layout.h" nogil:
         uint32_t blob_offset
         uint32_t blob_size
         uint32_t flags
+        uint32_t reserved
+
+    ctypedef struct kairos_decision:
+        uint8_t decision_id[16]
+        uint8_t plan_id[32]
+        uint64_t applied_sequence
+        int64_t now_us
+        int64_t processing_us
+        uint64_t consent_granted
+        uint32_t version
+        uint32_t semantics_version
+        uint32_t tenant
+        uint32_t placement
+        uint32_t max_variants
+        uint32_t require_consent
+        uint32_t value_count
+        uint32_t feature_count
+        uint32_t text_size
+        uint32_t request_size
+        uint32_t response_size
         uint32_t reserved

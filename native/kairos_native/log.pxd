@@ -1,5 +1,5 @@
 # The log: segment files of checksummed frames, one writer. See docs/adr/0003-log-format.md.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.layout cimport kairos_frame
 
 

@@ -1,0 +1,104 @@
+# Contract in working.pxd.
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort
+from libc.string cimport memcmp, memcpy
+
+from kairos_native.features cimport record_seal
+from kairos_native.keys cimport SUBJECT_KEY_SIZE
+from kairos_native.layout cimport kairos_record
+from kairos_native.limits cimport KAIROS_COMMIT_RECORDS_MAX, KAIROS_RECORD_SIZE_MAX
+from kairos_native.status cimport STATUS_ARENA_FULL, STATUS_NO_MEMORY, STATUS_OK
+from kairos_native.store cimport STORE_SUBJECTS, store, store_put
+from kairos_native.view cimport arena_take
+
+cdef enum:
+    TABLE_SIZE = 16384                      # power of two, load at most three eighths
+    SUBJECTS_MAX = 6144
+    ARENA_SIZE = 33554432
+    SLACK = 192                             # growth that does not move a working copy
+
+
+cdef int32_t working_open(working_set* records) noexcept nogil:
+    records.table = <working_record*>calloc(TABLE_SIZE, sizeof(working_record))
+    records.places = <uint32_t*>calloc(SUBJECTS_MAX, 4)
+    records.records.base = <uint8_t*>malloc(ARENA_SIZE)
+    records.records.size = ARENA_SIZE
+    if records.table == NULL or records.places == NULL or records.records.base == NULL:
+        return STATUS_NO_MEMORY
+    return STATUS_OK
+
+
+cdef void working_close(working_set* records) noexcept nogil:
+    free(records.table)
+    free(records.places)
+    free(records.records.base)
+    records.table = NULL
+    records.places = NULL
+    records.records.base = NULL
+
+
+cdef bint working_full(const working_set* records) noexcept nogil:
+    return records.count >= SUBJECTS_MAX or records.records.size - records.records.used < 2 * KAIROS_RECORD_SIZE_MAX
+
+
+cdef working_record* working_find(working_set* records, const uint8_t* key) noexcept nogil:
+    cdef uint64_t hash
+    cdef uint32_t position
+    # Subject ids are keyed hashes themselves: their bytes are random enough to be used as they are.
+    memcpy(&hash, key + 6, 8)
+    position = <uint32_t>((hash ^ key[5]) & (TABLE_SIZE - 1))
+    while records.table[position].used:
+        if memcmp(records.table[position].key, key, SUBJECT_KEY_SIZE) == 0:
+            return &records.table[position]
+        position = (position + 1) & (TABLE_SIZE - 1)
+    memcpy(records.table[position].key, key, SUBJECT_KEY_SIZE)
+    records.table[position].used = 1
+    records.table[position].record = NULL
+    records.table[position].capacity = 0
+    records.places[records.count] = position
+    records.count += 1
+    return &records.table[position]
+
+
+cdef int32_t working_keep(working_set* records, working_record* place, const kairos_record* record) noexcept nogil:
+    cdef uint32_t capacity
+    cdef void* memory
+    if record.record_size > place.capacity:
+        capacity = record.record_size + SLACK
+        memory = arena_take(&records.records, capacity)
+        if memory == NULL:
+            return STATUS_ARENA_FULL
+        place.record = <kairos_record*>memory
+        place.capacity = capacity
+    memcpy(place.record, record, record.record_size)
+    return STATUS_OK
+
+
+cdef int compare_places(const void* left, const void* right) noexcept nogil:
+    return memcmp((<const working_record* const*>left)[0].key, (<const working_record* const*>right)[0].key,
+                  SUBJECT_KEY_SIZE)
+
+
+cdef int32_t working_flush(working_set* records, store* view) noexcept nogil:
+    cdef working_record** ordered
+    cdef uint32_t i
+    cdef int32_t status = STATUS_OK
+    if not records.count:
+        return STATUS_OK
+    ordered = <working_record**>malloc(records.count * sizeof(working_record*))
+    if ordered == NULL:
+        return STATUS_NO_MEMORY
+    for i in range(records.count):
+        ordered[i] = &records.table[records.places[i]]
+    qsort(ordered, records.count, sizeof(working_record*), compare_places)
+    for i in range(records.count):
+        if status == STATUS_OK and ordered[i].record != NULL:
+            record_seal(ordered[i].record)
+            status = store_put(view, STORE_SUBJECTS, ordered[i].key, SUBJECT_KEY_SIZE, ordered[i].record,
+                               ordered[i].record.record_size)
+        ordered[i].used = 0
+        ordered[i].record = NULL
+    free(ordered)
+    records.count = 0
+    records.records.used = 0
+    return status
