@@ -56,7 +56,7 @@ enum { FRAME_FLAG_SESSION_CLIENT = 1 };
 /* Sits at an 8-byte boundary; the payload follows and is zero-padded to 8 bytes. A zero `size` ends a segment. */
 typedef struct kairos_frame {
     uint32_t size;             /* bytes of header + payload + padding */
-    uint32_t crc;              /* crc32c (Castagnoli) of everything after this field, padding included */
+    uint32_t crc;              /* crc32c (Castagnoli), continued from the segment's salt, of all after this field, padding included */
     uint64_t sequence;         /* 1, 2, 3 … without gaps in one partition */
     int64_t occurred_us;       /* as sent; equal to received_us where the sender gave none */
     int64_t received_us;       /* never decreases along the log */
@@ -80,7 +80,9 @@ typedef struct kairos_segment_header {
     int64_t created_us;
     uint32_t format;
     uint32_t partition;
-    uint8_t reserved[28];
+    uint32_t writer_epoch;     /* frames of older epochs in this segment are ignored, also by a reader that starts here */
+    uint32_t salt;             /* random; a frame that strayed here, or that a payload imitates, has another crc */
+    uint8_t reserved[20];
     uint32_t crc;              /* crc32c of the bytes before this field */
 } kairos_segment_header;
 

@@ -64,7 +64,9 @@ cdef extern from "layout.h" nogil:
         int64_t created_us
         uint32_t format
         uint32_t partition
-        uint8_t reserved[28]
+        uint32_t writer_epoch
+        uint32_t salt
+        uint8_t reserved[20]
         uint32_t crc
 
     ctypedef struct kairos_activation:
