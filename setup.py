@@ -1,5 +1,6 @@
 """The extension modules of the native core; everything else stands in pyproject.toml."""
 
+import glob
 import os
 
 from Cython.Build import cythonize
@@ -7,11 +8,30 @@ from setuptools import Extension, setup
 
 DEBUG = os.environ.get("KAIROS_DEBUG") == "1"
 FOLDER = "native/kairos_native"
-# Floors, lowest first: see docs/adr/0001-floors.md. `view`, `layout`, `status`, `limits`, `hash` and `wire` are headers only.
-MODULES = ("log", "store", "dedupe", "plan", "match", "score", "record", "session", "slots", "features", "decide", "apply", "engine")
-ARGUMENTS = ["-O3", "-ffp-contract=off", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wsign-compare", "-Wno-unused-parameter"]
+# Every .pyx is a module; their floors stand in docs/adr/0001-floors.md and tests/tidy holds them.
+MODULES = sorted(os.path.basename(path)[:-4] for path in glob.glob(f"{FOLDER}/*.pyx"))
+HEADERS = sorted(glob.glob(f"{FOLDER}/*.h"))
+# Set to 0 where the modules are compiled by a step of their own, so that an editable install does not compile them twice.
+CORE = os.environ.get("KAIROS_CORE") != "0"
+JOBS = os.cpu_count() or 1
+ARGUMENTS = [
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-strict-aliasing",
+    "-Wall",
+    "-Wextra",
+    "-Wsign-compare",
+    "-Wno-unused-parameter",
+]
 if DEBUG:
-    ARGUMENTS = ["-O1", "-g", "-ffp-contract=off", "-fno-strict-aliasing", "-fsanitize=undefined", "-fno-omit-frame-pointer"]
+    ARGUMENTS = [
+        "-O1",
+        "-g",
+        "-ffp-contract=off",
+        "-fno-strict-aliasing",
+        "-fsanitize=undefined",
+        "-fno-omit-frame-pointer",
+    ]
 DIRECTIVES = {
     "language_level": "3",
     "boundscheck": DEBUG,
@@ -31,14 +51,19 @@ def extension(name: str) -> Extension:
         extra_compile_args=ARGUMENTS,
         extra_link_args=["-fsanitize=undefined"] if DEBUG else [],
         define_macros=[("KAIROS_DEBUG", "1" if DEBUG else "0")],
-        depends=[f"{FOLDER}/{header}.h" for header in ("layout", "limits", "status", "view", "hash", "wire", "score")],
+        depends=HEADERS,
     )
 
 
-setup(
-    ext_modules=cythonize(
-        [extension(name) for name in MODULES if os.path.exists(f"{FOLDER}/{name}.pyx")],
-        include_path=["native"],
-        compiler_directives=DIRECTIVES,
+if __name__ == "__main__":
+    setup(
+        ext_modules=cythonize(
+            [extension(name) for name in MODULES],
+            include_path=["native"],
+            compiler_directives=DIRECTIVES,
+            nthreads=JOBS,
+        )
+        if CORE
+        else [],
+        options={"build_ext": {"parallel": JOBS}},
     )
-)

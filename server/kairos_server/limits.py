@@ -25,8 +25,6 @@ class Limits:
     """Admission: calls that are being served at once by this process, over all connections."""
     streams_in_flight_max: int = 256
     """Of these, long-lived streams (health watches, reflection), so that they can never starve the calls."""
-    watch_updates_max: int = 16
-    """Health states that one slow watcher may lag behind; only the newest matters."""
     queue_records_max: int = 65_536
     queue_size_max: int = 256 << 20
     decision_backlog_size_max: int = 64 << 20
@@ -48,8 +46,6 @@ class Limits:
     document_size_max: int = 256 << 10
     author_size_max: int = 256
     note_size_max: int = 1_024
-    error_seen_size_max: int = 64
-    error_violations_max: int = 100
 
     def __post_init__(self) -> None:
         relations = {
@@ -58,9 +54,12 @@ class Limits:
             "one message fits the queue": self.message_size_max <= self.queue_size_max,
             "a refusal can be told from a cut": self.message_size_max < self.receive_size_max,
             "one document fits a message": self.document_size_max < self.message_size_max,
-            "streams leave room for calls": self.streams_in_flight_max * 2 <= self.calls_in_flight_max,
+            "streams leave room for calls": self.streams_in_flight_max * 2
+            <= self.calls_in_flight_max,
             "a page has a default": 0 < self.page_size_default <= self.page_size_max,
-            "connections age within bounds": 0 < self.connection_age_s_min <= self.connection_age_s_max,
+            "connections age within bounds": 0
+            < self.connection_age_s_min
+            <= self.connection_age_s_max,
         }
         broken = [rule for rule, holds in relations.items() if not holds]
         if broken:

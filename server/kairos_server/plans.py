@@ -1,0 +1,181 @@
+"""The plans of all tenants: compile documents off the loop, store image and documents, activate, roll back."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from kairos_native.engine import Engine, Pending
+
+from kairos_server.catalog import Catalog, DocumentInput, build_image
+from kairos_server.catalog.model import PlanModel, SlotKind
+from kairos_server.errors import Refused
+
+SERVER_PREFIX: Final = "server/"
+"""Keys of stored documents that are the server's own, not the catalog's."""
+PLAN_PREFIX: Final = "server/plan/"
+_PLAN_ID_AT: Final = slice(8, 40)
+
+Submit = Callable[[Pending], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """What is known of one plan. Units: times in microseconds UTC, 0: never; `image_size` in bytes."""
+
+    plan_id: bytes
+    create_time_us: int
+    author: str
+    note: str
+    trigger_count: int
+    content_count: int
+    feature_count: int
+    image_size: int
+    activate_time_us: int = 0
+    active: bool = False
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Position in lists: by time of creation, then by id."""
+        return self.create_time_us, self.plan_id.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanApplied:
+    """Result of applying documents."""
+
+    row: PlanRow
+    warnings: list[str]
+
+
+class Plans:
+    """Administration of plans, one change of a tenant at a time.
+
+    Owns: a catalog per tenant, kept between changes and thrown away whenever a change did not become durable.
+    """
+
+    def __init__(self, engine: Engine, submit: Submit) -> None:
+        self._engine = engine
+        self._submit = submit
+        self._catalogs: dict[int, Catalog] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+
+    async def apply(
+        self, tenant: int, documents: Sequence[DocumentInput], removed: Sequence[str], *,
+        author: str, note: str, validate_only: bool, activate: bool, now_us: int,
+    ) -> PlanApplied:  # fmt: skip
+        """Compiles the tenant's documents with these changes; stores and activates the plan as asked.
+
+        Errors: catalog.DocumentsRefused; engine.Refusal; Refused(DISK_FULL …). Nothing changed then, except that an image
+        that no record names may have been written; it is content-addressed and costs only disk.
+        """
+        async with self._locks.setdefault(tenant, asyncio.Lock()):
+            # Taken out while it changes: whatever goes wrong below, the next call reads what is durable.
+            catalog = self._catalogs.pop(tenant, None)
+            stored = self._engine.documents_of(tenant)
+            if catalog is None:
+                own = {
+                    key: value for key, value in stored.items() if not key.startswith(SERVER_PREFIX)
+                }
+                catalog = await asyncio.to_thread(Catalog.from_documents, tenant, own)
+            applied = await asyncio.to_thread(
+                catalog.apply, list(documents), list(removed), author, note, now_us
+            )
+            image = await asyncio.to_thread(build_image, applied.model)
+            plan_id = bytes(image[_PLAN_ID_AT])
+            key = PLAN_PREFIX + plan_id.hex()
+            known = stored.get(key)
+            row = (
+                _row_read(plan_id, known)
+                if known
+                else _row_new(applied.model, plan_id, len(image), author, note, now_us)
+            )
+            if validate_only:
+                return PlanApplied(self._row_state(tenant, row), list(applied.warnings))
+            self._engine.store_plan(image)
+            entries = [
+                (name, value) for name, value in applied.entries if stored.get(name) != value
+            ]
+            if known is None:
+                entries.append((key, _row_write(row)))
+            if entries:
+                await self._submit(self._engine.documents(tenant, entries, now_us))
+            if activate and self._engine.active_plan(tenant) != plan_id:
+                await self._submit(self._engine.activation(tenant, plan_id, now_us))
+            self._catalogs[tenant] = catalog
+            return PlanApplied(self._row_state(tenant, row), list(applied.warnings))
+
+    async def activate(self, tenant: int, plan_id: bytes, now_us: int) -> PlanRow:
+        """Activates a plan; nothing is written when it is active already. Errors: Refused(PLAN_UNKNOWN)."""
+        async with self._locks.setdefault(tenant, asyncio.Lock()):
+            return await self._activate(tenant, plan_id, now_us)
+
+    async def roll_back(self, tenant: int, now_us: int) -> PlanRow:
+        """Activates the plan that was active before the present one. Errors: Refused(PLAN_MISSING) when there is none."""
+        async with self._locks.setdefault(tenant, asyncio.Lock()):
+            present = self._engine.active_plan(tenant)
+            before = [plan for _, _, plan in self._engine.activations(tenant) if plan != present]
+            if present is None or not before:
+                raise Refused("PLAN_MISSING")
+            return await self._activate(tenant, before[-1], now_us)
+
+    def rows(self, tenant: int) -> list[PlanRow]:
+        """Returns every plan of the tenant, in no particular order."""
+        stored = self._engine.documents_of(tenant)
+        return [
+            self._row_state(tenant, _row_read(bytes.fromhex(key.removeprefix(PLAN_PREFIX)), value))
+            for key, value in stored.items()
+            if key.startswith(PLAN_PREFIX)
+        ]
+
+    async def _activate(self, tenant: int, plan_id: bytes, now_us: int) -> PlanRow:
+        known = self._engine.documents_of(tenant).get(PLAN_PREFIX + plan_id.hex())
+        if known is None:
+            raise Refused("PLAN_UNKNOWN", "plan_id", plan_id.hex())
+        if self._engine.active_plan(tenant) != plan_id:
+            await self._submit(self._engine.activation(tenant, plan_id, now_us))
+        return self._row_state(tenant, _row_read(plan_id, known))
+
+    def _row_state(self, tenant: int, row: PlanRow) -> PlanRow:
+        times = [
+            time_us for _, time_us, plan in self._engine.activations(tenant) if plan == row.plan_id
+        ]
+        return replace(
+            row,
+            activate_time_us=max(times, default=0),
+            active=self._engine.active_plan(tenant) == row.plan_id,
+        )
+
+
+def _row_new(
+    model: PlanModel, plan_id: bytes, image_size: int, author: str, note: str, now_us: int
+) -> PlanRow:
+    contents = {
+        candidate.blob for placement in model.placements for candidate in placement.candidates
+    }
+    contents |= {
+        placement.fallback.blob for placement in model.placements if placement.fallback is not None
+    }
+    return PlanRow(
+        plan_id=plan_id,
+        create_time_us=now_us,
+        author=author,
+        note=note,
+        trigger_count=len({rule.number for rule in model.trigger_rules}),
+        content_count=len(contents),
+        feature_count=sum(slot.kind is not SlotKind.RETIRED for slot in model.slots)
+        + len(model.derived),
+        image_size=image_size,
+    )
+
+
+def _row_write(row: PlanRow) -> bytes:
+    fields = asdict(row)
+    for derived in ("plan_id", "activate_time_us", "active"):
+        del fields[derived]
+    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _row_read(plan_id: bytes, value: bytes) -> PlanRow:
+    return PlanRow(plan_id=plan_id, **json.loads(value))

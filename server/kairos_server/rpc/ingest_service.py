@@ -1,0 +1,55 @@
+"""kairos.v1.IngestService: check, queue, answer after the commit."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from kairos_native.engine import Pending, Refusal
+
+from kairos_server.errors import refused_by_engine
+from kairos_server.ingest import Writer
+from kairos_server.rpc.call import Call, Kind, Method
+
+SERVICE = "kairos.v1.IngestService"
+
+
+class IngestEngine(Protocol):
+    """What ingest needs of kairos_native.engine.Engine."""
+
+    def check_ingest(self, tenant: int, request: bytes, received_us: int) -> Pending:
+        """Checks one event; see engine.pyi."""
+
+    def check_batch(self, tenant: int, request: bytes, received_us: int) -> Pending:
+        """Checks a batch; see engine.pyi."""
+
+
+class IngestService:
+    """Both methods are one path: they differ in the check only."""
+
+    def __init__(self, engine: IngestEngine, writer: Writer) -> None:
+        self._engine = engine
+        self._writer = writer
+
+    def methods(self) -> tuple[Method, ...]:
+        """Returns the rows of the method table."""
+        return (
+            Method(f"/{SERVICE}/Ingest", Kind.UNARY, unary=self._ingest),
+            Method(f"/{SERVICE}/IngestBatch", Kind.UNARY, unary=self._ingest_batch),
+        )
+
+    async def _ingest(self, request: bytes, call: Call) -> bytes:
+        return await self._take(self._engine.check_ingest, request, call)
+
+    async def _ingest_batch(self, request: bytes, call: Call) -> bytes:
+        return await self._take(self._engine.check_batch, request, call)
+
+    async def _take(
+        self, check: Callable[[int, bytes, int], Pending], request: bytes, call: Call
+    ) -> bytes:
+        try:
+            pending = check(call.tenant, request, call.received_us)
+            if pending.refusal is not None:
+                raise pending.refusal
+        except Refusal as refusal:
+            raise refused_by_engine(refusal.status, refusal.field, refusal.seen) from None
+        await self._writer.submit(pending)
+        return pending.response

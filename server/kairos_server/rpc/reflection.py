@@ -1,0 +1,67 @@
+"""Server reflection, in its version v1 and, for older tools, v1alpha. Both have the same bytes under two names."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.message import DecodeError
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from kairos_server.errors import Refused
+from kairos_server.rpc.call import Call, Kind, Method
+
+SERVICES: Final = (
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+)
+
+
+class Reflection:
+    """Answers what services, messages and files there are."""
+
+    def __init__(self, services: Iterable[str]) -> None:
+        _v1_describe(descriptor_pool.Default())
+        self._servicer = reflection.aio.ReflectionServicer([*services, *SERVICES])
+
+    def methods(self) -> tuple[Method, ...]:
+        """Returns the rows of the method table; needs no credential, because the contract is public."""
+        return tuple(
+            Method(
+                f"/{service}/ServerReflectionInfo", Kind.BIDI_STREAM, stream=self._info, public=True
+            )
+            for service in SERVICES
+        )
+
+    async def _info(self, requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
+        async for response in self._servicer.ServerReflectionInfo(_parsed(requests), None):
+            yield response.SerializeToString()
+
+
+async def _parsed(
+    requests: AsyncIterator[bytes],
+) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+    async for request in requests:
+        try:
+            yield reflection_pb2.ServerReflectionRequest.FromString(request)
+        except DecodeError as error:
+            raise Refused("WIRE_MALFORMED") from error
+
+
+def _v1_describe(pool: descriptor_pool.DescriptorPool) -> None:
+    """Adds the file of v1 to the pool: that of v1alpha under its new package, so that tools can describe the service too."""
+    proto = descriptor_pb2.FileDescriptorProto()
+    reflection_pb2.DESCRIPTOR.CopyToProto(proto)
+    _rename(proto)
+    pool.AddSerializedFile(proto.SerializeToString())
+
+
+def _rename(proto: descriptor_pb2.FileDescriptorProto) -> None:
+    proto.name = proto.name.replace("v1alpha", "v1")
+    proto.package = proto.package.replace("v1alpha", "v1")
+    for message in proto.message_type:
+        for field in message.field:
+            field.type_name = field.type_name.replace(".v1alpha.", ".v1.")
+    for service in proto.service:
+        for method in service.method:
+            method.input_type = method.input_type.replace(".v1alpha.", ".v1.")
+            method.output_type = method.output_type.replace(".v1alpha.", ".v1.")

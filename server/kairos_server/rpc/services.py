@@ -1,0 +1,31 @@
+"""The method table of the server: every service, registered once."""
+
+from collections.abc import Callable
+
+from kairos_native.engine import Engine
+
+from kairos_server.ingest import Writer
+from kairos_server.limits import Limits
+from kairos_server.plans import Plans
+from kairos_server.rpc.call import MethodTable
+from kairos_server.rpc.health import SERVICE as HEALTH_SERVICE
+from kairos_server.rpc.health import Health
+from kairos_server.rpc.ingest_service import IngestService
+from kairos_server.rpc.plan_service import PlanService
+from kairos_server.rpc.read_services import ReadServices
+from kairos_server.rpc.reflection import Reflection
+
+
+def method_table(
+    engine: Engine, writer: Writer, plans: Plans, limits: Limits, tenant_names: Callable[[int], str]
+) -> tuple[MethodTable, Health]:
+    """Returns the table that all transports serve, and the health that the application sets."""
+    own = (
+        *IngestService(engine, writer).methods(),
+        *ReadServices(engine, writer, tenant_names).methods(),
+        *PlanService(plans, limits).methods(),
+    )
+    services = MethodTable(*own).services()
+    health = Health(services)
+    reflection = Reflection([*services, HEALTH_SERVICE])
+    return MethodTable(*own, *health.methods(), *reflection.methods()), health
