@@ -58,7 +58,9 @@ class SubjectState:
             found = next((session for session in self.sessions if session.key == key), None)
             return found or self.session_opened(key, time_us)
         covering = [
-            session for session in self.sessions if session.start_us - GAP_US <= time_us <= session.last_us + GAP_US
+            session
+            for session in self.sessions
+            if session.start_us - GAP_US <= time_us <= session.last_us + GAP_US
         ]
         if covering:
             return max(covering, key=lambda session: (session.last_us, session.ordinal))
@@ -68,7 +70,9 @@ class SubjectState:
 
     def session_opened(self, key: str, time_us: int) -> Session:
         if len(self.sessions) == SESSIONS_KEPT:
-            self.sessions.remove(min(self.sessions, key=lambda session: (session.last_us, session.ordinal)))
+            self.sessions.remove(
+                min(self.sessions, key=lambda session: (session.last_us, session.ordinal))
+            )
         self.session_count += 1
         self.sessions.append(Session(key, time_us, time_us, self.session_count))
         return self.sessions[-1]
@@ -94,10 +98,14 @@ class SubjectState:
             return
         value, stamp_us = self.decayed[key]
         factor = math.exp(-(float(abs(time_us - stamp_us)) * (math.log(2) / half_life_us)))
-        self.decayed[key] = (value * factor + 1.0, time_us) if time_us >= stamp_us else (value + factor, stamp_us)
+        self.decayed[key] = (
+            (value * factor + 1.0, time_us) if time_us >= stamp_us else (value + factor, stamp_us)
+        )
 
 
-def apply_row(subject: SubjectState, row: Row, now_us: int, half_lives_us: dict[str, int]) -> Moment:
+def apply_row(
+    subject: SubjectState, row: Row, now_us: int, half_lives_us: dict[str, int]
+) -> Moment:
     """Applies one accepted event and returns what its conditions may read."""
     event_type, time_us = row["event_type"], row["occurred_time_us"]
     late = now_us - time_us > LATENESS_US_MAX
@@ -105,7 +113,10 @@ def apply_row(subject: SubjectState, row: Row, now_us: int, half_lives_us: dict[
     session = subject.session_of(row.get("session_id", ""), time_us)
     previous["session_value"] = session.values[event_type] if session else None
     if session:
-        session.start_us, session.last_us = min(session.start_us, time_us), max(session.last_us, time_us)
+        session.start_us, session.last_us = (
+            min(session.start_us, time_us),
+            max(session.last_us, time_us),
+        )
         session.event_count += 1
         session.counts[event_type] += 1
         session.values[event_type] += row.get("value_minor", 0)
@@ -120,7 +131,10 @@ def apply_row(subject: SubjectState, row: Row, now_us: int, half_lives_us: dict[
     if time_us >= subject.last_times_us.get(event_type, 0):
         subject.last_times_us[event_type] = time_us
         subject.last_items[event_type] = row.get("attributes", {}).get("item_id")
-    for kept, stated in ((subject.consents, row.get("consents", {})), (subject.traits, row.get("traits", {}))):
+    for kept, stated in (
+        (subject.consents, row.get("consents", {})),
+        (subject.traits, row.get("traits", {})),
+    ):
         for name, value in stated.items():
             if time_us >= kept.get(name, (0, None))[0]:
                 kept[name] = (time_us, value)

@@ -14,10 +14,11 @@ import gzip
 import hashlib
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -106,13 +107,17 @@ def refusal(row: Row) -> str:
 
 def digest(lines: dict[str, list[int]]) -> str:
     """SHA-256 over `subject number number …` lines, sorted by subject as text."""
-    text = "".join(f"{subject_id} {' '.join(map(str, line))}\n" for subject_id, line in sorted(lines.items()))
+    text = "".join(
+        f"{subject_id} {' '.join(map(str, line))}\n" for subject_id, line in sorted(lines.items())
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def ten(case: Case, subjects: dict[str, SubjectState], now_us: int) -> list[dict[str, Any]]:
     """The ten subjects with most events (among equals the smaller id), with their numbers and decisions."""
-    chosen = sorted(subjects, key=lambda subject_id: (-subjects[subject_id].event_count, subject_id))[:10]
+    chosen = sorted(
+        subjects, key=lambda subject_id: (-subjects[subject_id].event_count, subject_id)
+    )[:10]
     return [
         {
             "subject": subject_id,
@@ -196,12 +201,14 @@ def serenade_line(subject: SubjectState) -> list[int]:
 
 def retail_rows(data: Path) -> list[Row]:
     rows = []
-    with gzip.open(data / "uci_online_retail_until_2011-09.csv.gz", "rt", encoding="utf-8", newline="") as file:
+    with gzip.open(
+        data / "uci_online_retail_until_2011-09.csv.gz", "rt", encoding="utf-8", newline=""
+    ) as file:
         for number, line in enumerate(csv.reader(file)):
             if number == 0:
                 continue
             invoice, _, _, quantity, date, price, customer, _ = line
-            moment = datetime.strptime(date, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+            moment = datetime.strptime(date, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
             row = {
                 "event_id": str(number),
                 "event_type": "cancellation" if invoice[0] == "C" else "purchase",
@@ -261,13 +268,18 @@ def retail_line(subject: SubjectState) -> list[int]:
 def engagement(subject: SubjectState, now_us: int) -> float:
     weights = {"page_view": 0.12, "scroll": 0.08, "cart_add": 0.4, "purchase": 0.5}
     return 1 - math.exp(
-        -sum(w * subject.decayed_value(name, HALF_LIVES_US[name], now_us) for name, w in weights.items())
+        -sum(
+            w * subject.decayed_value(name, HALF_LIVES_US[name], now_us)
+            for name, w in weights.items()
+        )
     )
 
 
 def above(value: float, threshold: float) -> bool:
     """value > threshold, where rounding cannot decide it."""
-    assert abs(value - threshold) > MARGIN, f"{value} is too close to {threshold} to be a fair expectation"
+    assert abs(value - threshold) > MARGIN, (
+        f"{value} is too close to {threshold} to be a fair expectation"
+    )
     return value > threshold
 
 
@@ -280,16 +292,20 @@ def generated_fired(moment: Moment) -> Iterator[str]:
             yield "re_engagement"
         if session and session.values["purchase"] > 20_000 >= moment.previous["session_value"]:
             yield "big_basket"
-    if event_type == "exit_intent" and attributes["time_on_page"] > 30_000:
-        if above(engagement(subject, moment.now_us), 0.7):
-            yield "high_intent_exit_prevention"
+    intent = event_type == "exit_intent" and attributes["time_on_page"] > 30_000
+    if intent and above(engagement(subject, moment.now_us), 0.7):
+        yield "high_intent_exit_prevention"
     if event_type == "cart_add":
         carts = subject.window_count("cart_add", 7 * DAY_US, moment.now_us)
         pages = session.counts["page_view"] if session else 0
         logit = -2.5 + 0.8 * carts + 0.15 * pages + 0.3 * subject.counts["purchase"]
         if above(1 / (1 + math.exp(-logit)), 0.6):
             yield "likely_buyer"
-    if event_type == "scroll" and attributes["scroll_depth"] >= 0.9 and row["device_type"] == "mobile":
+    if (
+        event_type == "scroll"
+        and attributes["scroll_depth"] >= 0.9
+        and row["device_type"] == "mobile"
+    ):
         yield "mobile_reader"
 
 
@@ -319,7 +335,12 @@ SERENADE = Case("serenade", serenade_fired, serenade_line, serenade_decision, {}
 RETAIL_TOTALS = {"revenue_minor": "purchase", "cancelled_minor": "cancellation"}
 RETAIL = Case("retail", retail_fired, retail_line, retail_decision, {}, RETAIL_TOTALS)
 GENERATED = Case(
-    "generated", generated_fired, generated_line, generated_decision, HALF_LIVES_US, {"revenue_minor": "purchase"}
+    "generated",
+    generated_fired,
+    generated_line,
+    generated_decision,
+    HALF_LIVES_US,
+    {"revenue_minor": "purchase"},
 )
 
 
@@ -327,16 +348,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="computes what the server has to answer")
     parser.add_argument("data", nargs="?", type=Path, help="folder of the data sets")
     parser.add_argument("--events", type=Path, help="JSON lines of the generator")
-    parser.add_argument("--write", action="store_true", help="store the numbers under tests/e2e/expected/")
+    parser.add_argument(
+        "--write", action="store_true", help="store the numbers under tests/e2e/expected/"
+    )
     arguments = parser.parse_args()
     inputs: list[tuple[Case, Iterable[Row]]] = []
     if arguments.data:
-        inputs += [(SERENADE, consented(serenade_rows(arguments.data))), (RETAIL, consented(retail_rows(arguments.data)))]
+        inputs += [
+            (SERENADE, consented(serenade_rows(arguments.data))),
+            (RETAIL, consented(retail_rows(arguments.data))),
+        ]
     if arguments.events:
         inputs.append((GENERATED, map(json.loads, arguments.events.read_text().splitlines())))
     for case, rows in inputs:
         text = json.dumps(compute(case, rows)[0], indent=2) + "\n"
-        print(text, end="")
+        sys.stdout.write(text)
         if arguments.write:
             (EXPECTED / f"{case.name}.json").write_text(text)
 

@@ -11,7 +11,9 @@ RULE = (
 DAY_US = 86_400_000_000
 
 
-def consent_rows(subject_ids: Iterable[str], purposes: tuple[str, ...], first_time_us: int) -> Iterator[Row]:
+def consent_rows(
+    subject_ids: Iterable[str], purposes: tuple[str, ...], first_time_us: int
+) -> Iterator[Row]:
     """Yields one consent event per subject that the rule lets speak, in the order of the subjects given.
 
     The day in between keeps the consent's session apart from those of the behaviour.

@@ -26,7 +26,9 @@ def serenade_rows(folder: Path) -> Iterator[Row]:
         with open(folder / "serenade" / f"{name}.txt", encoding="utf-8", newline="") as file:
             for row, line in enumerate(csv.DictReader(file, delimiter="\t"), start=1):
                 time_us = int(Decimal(line["Time"]) * SECOND_US)
-                clicks.append((time_us, file_index, row, name, line["SessionId"], int(line["ItemId"])))
+                clicks.append(
+                    (time_us, file_index, row, name, line["SessionId"], int(line["ItemId"]))
+                )
     clicks.sort(key=lambda click: click[:3])
     subject_ids = sorted({click[4] for click in clicks}, key=int)
     yield from consent_rows(subject_ids, PURPOSES, clicks[0][0])
@@ -49,7 +51,10 @@ def retail_rows(folder: Path) -> Iterator[Row]:
     for the server to refuse.
     """
     with gzip.open(folder / RETAIL_FILE, "rt", encoding="utf-8", newline="") as file:
-        lines = [(line_time_us(line["InvoiceDate"]), row, line) for row, line in enumerate(csv.DictReader(file), start=1)]
+        lines = [
+            (line_time_us(line["InvoiceDate"]), row, line)
+            for row, line in enumerate(csv.DictReader(file), start=1)
+        ]
     lines.sort(key=lambda line: line[:2])
     subject_ids = {subject_of(line["CustomerID"]) for _, _, line in lines} - {""}
     yield from consent_rows(sorted(subject_ids, key=int), PURPOSES, lines[0][0])

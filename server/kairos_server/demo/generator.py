@@ -56,7 +56,12 @@ class Visit:
         row: Row = {"event_type": event_type, "subject_id": self.subject_id}
         if self.session_id:
             row["session_id"] = self.session_id
-        row |= {"occurred_time_us": self.time_us, "device_type": self.device_type, "channel": "web", **fields}
+        row |= {
+            "occurred_time_us": self.time_us,
+            "device_type": self.device_type,
+            "channel": "web",
+            **fields,
+        }
         self.arrivals.append((self.time_us + self.delay_us, row))
 
 
@@ -74,7 +79,9 @@ def generated_rows(subject_count: int = SUBJECT_COUNT, seed: int = SEED) -> Iter
     yield from spoiled_rows(draw, (row for _, row in arrivals))
 
 
-def visit_arrivals(draw: Draw, index: int, subject_id: str, visit_index: int) -> list[tuple[int, Row]]:
+def visit_arrivals(
+    draw: Draw, index: int, subject_id: str, visit_index: int
+) -> list[tuple[int, Row]]:
     """Returns one visit's events with the times of their arrival.
 
     Every second subject sends a session id, the others leave it to the gap rule. One visit in ten was offline and
@@ -92,7 +99,9 @@ def visit_arrivals(draw: Draw, index: int, subject_id: str, visit_index: int) ->
         traits = {"traits": {"persona": persona}} if persona and page_index == 0 else {}
         visit.add("page_view", seconds, attributes={"item_id": f"item-{draw.below(500)}"}, **traits)
         if draw.percent(60):
-            visit.add("scroll", 1 + draw.below(20), attributes={"scroll_depth": draw.below(101) / 100})
+            visit.add(
+                "scroll", 1 + draw.below(20), attributes={"scroll_depth": draw.below(101) / 100}
+            )
         if draw.percent(18):
             quantity = 1 + draw.below(3)
             cart_minor += quantity * (199 + draw.below(9800))
@@ -101,7 +110,9 @@ def visit_arrivals(draw: Draw, index: int, subject_id: str, visit_index: int) ->
             visit.add("purchase", 20 + draw.below(60), value_minor=cart_minor, currency_code="EUR")
             cart_minor = 0
     if draw.percent(70):
-        visit.add("exit_intent", 1 + draw.below(9), attributes={"time_on_page": draw.below(120_000)})
+        visit.add(
+            "exit_intent", 1 + draw.below(9), attributes={"time_on_page": draw.below(120_000)}
+        )
     return visit.arrivals
 
 

@@ -27,7 +27,10 @@ def read_pack(name: str) -> list[PackDocument]:
     if name not in PACKS:
         raise KeyError(name)
     folder = resources.files(__name__) / name
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".yaml")),
+        key=lambda file: file.name,
+    )
     documents = []
     for file in files:
         for body in file.read_text(encoding="utf-8").split("\n---\n"):

@@ -1,0 +1,1 @@
+"""Open-loop load tests of a Kairos server over gRPC."""
