@@ -41,6 +41,8 @@ cdef struct plan:
     uint32_t trigger_count          # entries of trigger_names
     uint32_t placement_count
     uint64_t image_size
+    const double* threshold_keys    # thresholds rounded to double, for the search in match
+    void* memory                    # what plan_free frees
 
 
 # Reads the file, verifies magic, version, plan id (BLAKE2b-256), and that every offset, range and id stays inside: after this

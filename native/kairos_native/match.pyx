@@ -1,0 +1,84 @@
+# The bit-row matcher: contract in match.pxd, kernels in match.h, reasons in docs/adr/0007-bit-rows.md.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport getenv
+from libc.string cimport strcmp
+from kairos_native.layout cimport *
+from kairos_native.plan cimport plan
+
+
+cdef extern from "match.h" nogil:
+    ctypedef struct match_tables:
+        const uint8_t* strings
+        const kairos_dictionary_entry* dictionary
+        const kairos_leaf* leaves
+        const kairos_operand* operands
+        const kairos_column* columns
+        const kairos_number* thresholds
+        const double* threshold_keys
+        const uint64_t* rows
+        const kairos_conjunction* conjunctions
+        uint32_t dictionary_mask
+
+    uint32_t match_kernel_detect()
+    bint match_leaf_holds(const uint8_t* strings, const kairos_operand* operands, const kairos_leaf* leaf,
+                          const kairos_value* value)
+    uint32_t match_value_bucket(const match_tables* tables, uint32_t column, const kairos_value* value)
+    void match_candidates(const match_tables* tables, const kairos_index* index, const kairos_value* values,
+                          uint32_t kernel, uint64_t* words)
+    uint32_t match_extract(const match_tables* tables, const kairos_index* index, const kairos_value* values,
+                           const uint64_t* words, uint32_t* rules)
+    void match_extract_bits(const match_tables* tables, const kairos_index* index, const kairos_value* values,
+                            const uint64_t* words, uint64_t* rule_bits)
+
+
+cdef inline match_tables match_tables_of(const plan* image) noexcept nogil:
+    cdef match_tables tables
+    tables.strings = image.strings
+    tables.dictionary = image.dictionary
+    tables.leaves = image.leaves
+    tables.operands = image.operands
+    tables.columns = image.columns
+    tables.thresholds = image.thresholds
+    tables.threshold_keys = image.threshold_keys
+    tables.rows = image.rows
+    tables.conjunctions = image.conjunctions
+    tables.dictionary_mask = image.dictionary_mask
+    return tables
+
+
+cdef uint32_t match_kernel_best() noexcept nogil:
+    cdef uint32_t best = match_kernel_detect()
+    cdef uint32_t wanted = best
+    cdef const char* name = getenv("KAIROS_KERNEL")
+    if name != NULL:
+        if strcmp(name, "portable") == 0:
+            wanted = KERNEL_PORTABLE
+        elif strcmp(name, "avx2") == 0:
+            wanted = KERNEL_AVX2
+        elif strcmp(name, "avx512") == 0:
+            wanted = KERNEL_AVX512
+    # A kernel that the machine lacks would end the process.
+    return wanted if wanted < best else best
+
+
+cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
+                          uint64_t* words, uint32_t* rules) noexcept nogil:
+    cdef match_tables tables = match_tables_of(image)
+    match_candidates(&tables, index, values, kernel, words)
+    return match_extract(&tables, index, values, words, rules)
+
+
+cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
+                          uint64_t* words, uint64_t* rule_bits) noexcept nogil:
+    cdef match_tables tables = match_tables_of(image)
+    match_candidates(&tables, index, values, kernel, words)
+    match_extract_bits(&tables, index, values, words, rule_bits)
+
+
+cdef bint match_leaf(const plan* image, const kairos_leaf* leaf, const kairos_value* value) noexcept nogil:
+    return match_leaf_holds(image.strings, image.operands, leaf, value)
+
+
+cdef uint32_t match_bucket(const plan* image, uint32_t column, const kairos_value* value) noexcept nogil:
+    cdef match_tables tables = match_tables_of(image)
+    return match_value_bucket(&tables, column, value)

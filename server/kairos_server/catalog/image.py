@@ -1,0 +1,304 @@
+"""Writes a plan model as the image that the native core reads in place. See docs/adr/0002-plan-image.md."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from kairos_server.catalog import image_tables as tables
+from kairos_server.catalog.image_index import NOT_DENSE, BuiltIndex, Column, build_index
+from kairos_server.catalog.image_tables import NONE_U32, DictionaryTable, OperandTable, StringTable
+from kairos_server.catalog.model import (
+    Candidate,
+    Field,
+    LeafOp,
+    PlanModel,
+    Rule,
+    SlotKind,
+    Source,
+    SourceKind,
+)
+
+MAGIC = b"KAIRPLAN"
+IMAGE_VERSION = 1
+SEMANTICS_VERSION = 1
+ALIGNMENT = 64
+CANDIDATE_FLAG_LOGISTIC, CANDIDATE_FLAG_FALLBACK = 1, 2
+
+# Sections in the order of enum kairos_section_id, with their element types.
+SECTIONS = (
+    ("strings", np.dtype("u1")), ("dictionary", tables.DICTIONARY_ENTRY), ("event_fields", tables.FIELD),
+    ("context_fields", tables.FIELD), ("traits", tables.FIELD), ("slots", tables.SLOT), ("type_slots", tables.RANGE),
+    ("slot_list", np.dtype("<u4")), ("leaves", tables.LEAF), ("operands", tables.OPERAND), ("derived", tables.DERIVED),
+    ("terms", tables.TERM), ("indexes", tables.INDEX), ("columns", tables.COLUMN), ("thresholds", tables.NUMBER),
+    ("rows", np.dtype("<u8")), ("conjunctions", tables.CONJUNCTION), ("rules", tables.RULE), ("blobs", np.dtype("u1")),
+    ("placements", tables.PLACEMENT), ("candidates", tables.CANDIDATE), ("score_sources", tables.SOURCE),
+    ("score_weights", np.dtype("<f4")), ("trigger_names", tables.TEXT), ("meta", np.dtype("u1")),
+)  # fmt: skip
+
+
+def build_image(model: PlanModel) -> bytes:
+    """Returns the image of the model; the same model gives the same bytes.
+
+    Cost:   O(leaves + bytes of the rows); about a second for 100,000 rules
+    Errors: ValueError for a model that no image can hold
+    """
+    return _Writer(model).image()
+
+
+class _Writer:
+    """Collects the sections of one image.
+
+    Owns: the arrays of all sections, by name.
+    """
+
+    def __init__(self, model: PlanModel) -> None:
+        self._model = model
+        self._strings = StringTable()
+        self._operands = OperandTable(self._strings)
+        self._dictionary = DictionaryTable(self._strings)
+        self._arrays: dict[str, np.ndarray] = {}
+        self._leaves: list[np.ndarray] = []
+        self._leaf_count = 0
+        self._blobs = bytearray()
+        self._previous_used = False
+
+    def image(self) -> bytes:
+        self._names()
+        self._slots()
+        self._derived()
+        self._indexes()
+        self._placements()
+        self._arrays["leaves"] = _joined(self._leaves, tables.LEAF)
+        self._arrays["operands"] = self._operands.data()
+        self._arrays["blobs"] = np.frombuffer(bytes(self._blobs), dtype=np.uint8)
+        self._arrays["meta"] = np.frombuffer(self._model.meta, dtype=np.uint8)
+        # Last: the dictionary and everything before it add strings.
+        self._arrays["dictionary"] = self._dictionary.data()
+        self._arrays["strings"] = self._strings.data()
+        return self._assemble()
+
+    def _names(self) -> None:
+        model = self._model
+        named: tuple[tuple[int, Iterable[str], int], ...] = (
+            (tables.SPACE_EVENT_TYPE, model.event_types, 1),
+            (tables.SPACE_EVENT_FIELD, (f.name for f in model.event_fields), 0),
+            (tables.SPACE_CONTEXT_FIELD, (f.name for f in model.context_fields), 0),
+            (tables.SPACE_TRAIT, (f.name for f in model.traits), 0),
+            (tables.SPACE_PURPOSE, model.purposes, 0),
+            (tables.SPACE_PLACEMENT, (p.name for p in model.placements), 0),
+            (tables.SPACE_TRIGGER, model.trigger_names, 0),
+        )
+        for space, names, first in named:
+            for number, name in enumerate(names, first):
+                self._dictionary.add(space, name, number)
+        self._arrays["event_fields"] = self._fields(model.event_fields)
+        self._arrays["context_fields"] = self._fields(model.context_fields)
+        self._arrays["traits"] = self._fields(model.traits)
+        self._arrays["trigger_names"] = np.array([self._strings.add(n) for n in model.trigger_names], dtype=tables.TEXT)
+
+    def _fields(self, fields: Sequence[Field]) -> np.ndarray:
+        return np.array([(self._strings.add(f.name), int(f.type), 0) for f in fields], dtype=tables.FIELD)
+
+    def _source(self, source: Source) -> tuple[int, int, int, int]:
+        self._previous_used |= source.kind in (SourceKind.SLOT_PREVIOUS, SourceKind.DERIVED_PREVIOUS)
+        return source.id, int(source.part), int(source.kind), 0
+
+    def _add_leaves(self, leaves: np.ndarray) -> int:
+        """Returns the index of the first one."""
+        first = self._leaf_count
+        self._leaves.append(leaves)
+        self._leaf_count += len(leaves)
+        return first
+
+    def _slots(self) -> None:
+        rows = []
+        for slot in self._model.slots:
+            filters = []
+            for field_index, constant in slot.filter:
+                first = self._operands.add((tables.encode_constant(constant),))
+                filters.append((field_index, first, 1, int(LeafOp.EQ), b""))
+            first = self._add_leaves(np.array(filters, dtype=tables.LEAF)) if filters else 0
+            value_field = NONE_U32 if slot.value_field is None else slot.value_field
+            rows.append(
+                (slot.window_us, slot.bucket_us, slot.decay_per_us, slot.weight, slot.offset, slot.size, slot.event_type,
+                 first, len(filters), value_field, slot.bucket_count, int(slot.kind), int(slot.scope), b"")
+            )  # fmt: skip
+        self._arrays["slots"] = np.array(rows, dtype=tables.SLOT)
+        self._type_slots()
+
+    def _type_slots(self) -> None:
+        """Lists, for every event type, the slots that its events update; type 0 stands for every unknown type."""
+        live = [(i, s.event_type) for i, s in enumerate(self._model.slots) if s.kind is not SlotKind.RETIRED]
+        ranges, listed = [], []
+        for event_type in range(len(self._model.event_types) + 1):
+            chosen = [i for i, wanted in live if wanted in (0, event_type)]
+            ranges.append((len(listed), len(chosen)))
+            listed += chosen
+        self._arrays["type_slots"] = np.array(ranges, dtype=tables.RANGE)
+        self._arrays["slot_list"] = np.array(listed, dtype=np.uint32)
+
+    def _derived(self) -> None:
+        rows, terms = [], []
+        for derived in self._model.derived:
+            first = len(terms)
+            terms += [(term.weight, self._source(term.source)) for term in derived.terms]
+            name = self._strings.add(derived.name)
+            rows.append((derived.bias, first, len(terms) - first, name, int(derived.kind), 0))
+        self._arrays["derived"] = np.array(rows, dtype=tables.DERIVED)
+        self._arrays["terms"] = np.array(terms, dtype=tables.TERM)
+
+    def _blob(self, blob: bytes) -> tuple[int, int]:
+        offset = len(self._blobs)
+        self._blobs += blob
+        return offset, len(blob)
+
+    def _indexes(self) -> None:
+        """Both indexes: INDEX_TRIGGERS, then INDEX_DECIDE; columns, rows, conjunctions and rules follow each other."""
+        indexes: list[tuple[int, ...]] = []
+        columns: list[tuple[object, ...]] = []
+        thresholds: list[tuple[int, int, int]] = []
+        rows: list[np.ndarray] = []
+        conjunctions: list[np.ndarray] = []
+        rules: list[tuple[int, ...]] = []
+        row_word = conjunction_count = 0
+        for model_rules in (self._model.trigger_rules, self._model.decide_rules):
+            built = build_index(model_rules)
+            indexes.append(
+                (row_word, len(columns), len(built.columns), conjunction_count, len(built.conjunction_rule), len(rules),
+                 len(model_rules), built.word_count, 0)
+            )  # fmt: skip
+            conjunctions.append(self._conjunctions(built, len(rules)))
+            conjunction_count += len(built.conjunction_rule)
+            for column in built.columns:
+                columns.append(self._column(column, len(columns), row_word, thresholds))
+                if column.rows is not None:
+                    rows.append(column.rows.reshape(-1).view("<u8"))
+                    row_word += rows[-1].size
+            rules += [self._rule(rule) for rule in model_rules]
+        self._arrays["indexes"] = np.array(indexes, dtype=tables.INDEX)
+        self._arrays["columns"] = np.array(columns, dtype=tables.COLUMN)
+        self._arrays["thresholds"] = np.array(thresholds, dtype=tables.NUMBER)
+        self._arrays["rows"] = _joined(rows, np.dtype("<u8"))
+        self._arrays["conjunctions"] = _joined(conjunctions, tables.CONJUNCTION)
+        self._arrays["rules"] = np.array(rules, dtype=tables.RULE)
+
+    def _rule(self, rule: Rule) -> tuple[int, ...]:
+        return rule.number, rule.priority, *self._blob(rule.blob)
+
+    def _column(
+        self, column: Column, number: int, row_word: int, thresholds: list[tuple[int, int, int]]
+    ) -> tuple[object, ...]:
+        first = len(thresholds)
+        for threshold in column.thresholds:
+            kind, bits = tables.encode_constant(threshold)
+            assert isinstance(bits, int)
+            thresholds.append((bits, kind, 0))
+        for text, bucket in column.string_bucket.items():
+            self._dictionary.add(tables.SPACE_VALUE + number, text, bucket)
+        return (
+            row_word if column.dense else NOT_DENSE, self._source(column.source), first, len(column.thresholds),
+            column.string_count, int(column.value_class),
+        )  # fmt: skip
+
+    def _conjunctions(self, built: BuiltIndex, rule_first: int) -> np.ndarray:
+        """Writes the residual leaves; returns the conjunctions."""
+        starts = np.cumsum([0] + [len(column.predicates) for column in built.columns])
+        predicates = np.array(
+            [
+                (number, self._operands.add(p.operands), len(p.operands), int(p.op), b"")
+                if column.residual is not None and column.residual[i]
+                else (0, 0, 0, 0, b"")
+                for number, column in enumerate(built.columns)
+                for i, p in enumerate(column.predicates)
+            ],
+            dtype=tables.LEAF,
+        )
+        chosen = starts[built.residual_column] + built.residual_predicate
+        first = self._add_leaves(predicates[chosen])
+        count = len(built.conjunction_rule)
+        sizes = np.bincount(built.residual_conjunction, minlength=count)[:count]
+        result = np.zeros(count, dtype=tables.CONJUNCTION)
+        result["rule"] = built.conjunction_rule + rule_first
+        result["residual_count"] = sizes
+        result["residual_first"] = np.where(sizes > 0, first + np.cumsum(sizes) - sizes, 0)
+        return result
+
+    def _placements(self) -> None:
+        candidates: list[tuple[object, ...]] = []
+        sources: list[tuple[int, ...]] = []
+        weights: list[np.ndarray] = []
+        rows: list[list[object]] = []
+        weight_count = 0
+        for placement in self._model.placements:
+            count, source_count = len(placement.candidates), len(placement.sources)
+            stride = (count + 15) // 16 * 16
+            matrix = np.zeros((source_count, stride), dtype="<f4")
+            for i, candidate in enumerate(placement.candidates):
+                if len(candidate.weights) != source_count:
+                    raise ValueError(f"placement {placement.name}: {len(candidate.weights)} weights, not {source_count}")
+                matrix[:, i] = candidate.weights
+            rows.append(
+                [len(candidates), count, len(sources), source_count, weight_count, stride, NONE_U32,
+                 self._strings.add(placement.name)]
+            )  # fmt: skip
+            candidates += [self._candidate(candidate, 0) for candidate in placement.candidates]
+            sources += [self._source(source) for source in placement.sources]
+            weights.append(matrix.reshape(-1))
+            weight_count += matrix.size
+        for row, placement in zip(rows, self._model.placements, strict=True):
+            if placement.fallback is not None:
+                row[6] = len(candidates)
+                candidates.append(self._candidate(placement.fallback, CANDIDATE_FLAG_FALLBACK))
+        self._arrays["placements"] = np.array([tuple(row) for row in rows], dtype=tables.PLACEMENT)
+        self._arrays["candidates"] = np.array(candidates, dtype=tables.CANDIDATE)
+        self._arrays["score_sources"] = np.array(sources, dtype=tables.SOURCE)
+        self._arrays["score_weights"] = _joined(weights, np.dtype("<f4"))
+
+    def _candidate(self, candidate: Candidate, flags: int) -> tuple[object, ...]:
+        rule = NONE_U32 if candidate.rule is None else len(self._model.trigger_rules) + candidate.rule
+        start_us = -(1 << 63) if candidate.start_us is None else candidate.start_us
+        end_us = (1 << 63) - 1 if candidate.end_us is None else candidate.end_us
+        flags |= CANDIDATE_FLAG_LOGISTIC if candidate.logistic else 0
+        return (
+            candidate.consent_mask, start_us, end_us, rule, candidate.priority, candidate.bias, candidate.ttl_s,
+            *self._blob(candidate.blob), flags, 0,
+        )  # fmt: skip
+
+    def _assemble(self) -> bytes:
+        offset = tables.HEADER.itemsize + len(SECTIONS) * tables.SECTION.itemsize
+        table = np.zeros(len(SECTIONS), dtype=tables.SECTION)
+        parts = [table.data]
+        for i, (name, dtype) in enumerate(SECTIONS):
+            array = self._arrays[name]
+            assert array.dtype == dtype, name
+            padding = -offset % ALIGNMENT
+            parts += [bytes(padding), array.tobytes()]
+            table[i] = (offset + padding, len(array), dtype.itemsize)
+            offset += padding + array.nbytes
+        parts[0] = table.tobytes()
+        tail = bytes(-offset % ALIGNMENT)
+        body = b"".join([*parts, tail])
+        return self._header(offset + len(tail), hashlib.blake2b(body, digest_size=32).digest()) + body
+
+    def _header(self, image_size: int, plan_id: bytes) -> bytes:
+        model = self._model
+        header = np.zeros(1, dtype=tables.HEADER)
+        header["magic"] = MAGIC
+        header["plan_id"] = plan_id
+        header["image_size"] = image_size
+        header["version"] = IMAGE_VERSION
+        header["semantics_version"] = SEMANTICS_VERSION
+        header["tenant"] = model.tenant
+        header["layout_id"] = len(model.slots)
+        header["slot_size"] = model.slot_size
+        header["session_slot_size"] = model.session_slot_size
+        header["section_count"] = len(SECTIONS)
+        header["event_type_count"] = len(model.event_types)
+        header["purpose_count"] = len(model.purposes)
+        header["previous_used"] = int(self._previous_used)
+        return header.tobytes()
+
+
+def _joined(arrays: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    return np.concatenate(arrays).astype(dtype, copy=False) if arrays else np.zeros(0, dtype=dtype)
