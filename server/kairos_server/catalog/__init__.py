@@ -1,0 +1,20 @@
+"""Documents of a tenant -> its plan. The public door of the package."""
+
+from .catalog import Applied, Catalog, StoredDocument
+from .documents import DocumentInput, split_documents
+from .model import PlanModel
+from .schema import canonical_name
+from .violations import DocumentsRefused, Reason, Violation
+
+__all__ = [
+    "Applied",
+    "Catalog",
+    "DocumentInput",
+    "DocumentsRefused",
+    "PlanModel",
+    "Reason",
+    "StoredDocument",
+    "Violation",
+    "canonical_name",
+    "split_documents",
+]

@@ -1,0 +1,237 @@
+"""A tenant's documents as they are stored, and what changes when some are applied."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import limits
+from .cel import Parser
+from .compile import Compiled, compile_documents
+from .documents import KINDS, Body, DocumentInput, canonical_json, read_body
+from .model import PlanModel, SlotKind
+from .registry import Registry
+from .shapes import identity
+from .violations import DocumentsRefused, Fault, Place, Reason, Violation, nearest
+
+_DOCUMENT, _PLAN, _REGISTRY = "document/", "plan/", "registry"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document with its history. `body`: parsed; `text`: as given; `cel`: its condition in canonical CEL, or empty."""
+
+    kind: str
+    id: str
+    body: Body
+    text: str
+    cel: str
+    author: str
+    note: str
+    create_time_us: int
+    update_time_us: int
+    etag: str
+    version: int
+
+    def to_json(self) -> bytes:
+        """Returns the canonical JSON that the engine keeps."""
+        return canonical_json({name: getattr(self, name) for name in self.__slots__})
+
+    @staticmethod
+    def from_json(data: bytes) -> "StoredDocument":
+        """Returns the document of to_json."""
+        return StoredDocument(**json.loads(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The result of applying documents; nothing is stored before the caller stores `entries`."""
+
+    model: PlanModel
+    entries: list[tuple[str, bytes]]
+    """What to give to Engine.documents; an empty value removes."""
+    warnings: list[str]
+    catalog: "Catalog"
+    """The catalog once the entries are stored."""
+
+    @property
+    def trigger_count(self) -> int:
+        """Triggers in the plan."""
+        return len(self.model.trigger_rules)
+
+    @property
+    def content_count(self) -> int:
+        """Contents in the documents."""
+        return sum(document.kind == "content" for document in self.catalog.documents.values())
+
+    @property
+    def feature_count(self) -> int:
+        """Features in the plan, retired ones not counted."""
+        return sum(slot.kind is not SlotKind.RETIRED for slot in self.model.slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All documents of one tenant. Immutable; apply returns the next one."""
+
+    tenant: int
+    documents: Mapping[str, StoredDocument]
+    """By `kind/id`."""
+    registry: Registry
+    plans: Mapping[str, bytes]
+    """Plan summaries by hexadecimal id, as the caller stored them."""
+    _parser: Parser = field(default_factory=Parser, compare=False, repr=False)
+
+    @staticmethod
+    def from_documents(tenant: int, stored: Mapping[str, bytes]) -> "Catalog":
+        """Returns the catalog of what Engine.documents_of gives.
+
+        Errors: ValueError when an entry is not of this format
+        """
+        documents: dict[str, StoredDocument] = {}
+        plans: dict[str, bytes] = {}
+        registry = Registry()
+        for key, value in sorted(stored.items()):
+            if key == _REGISTRY:
+                registry = Registry.from_json(value)
+            elif key.startswith(_PLAN):
+                plans[key.removeprefix(_PLAN)] = value
+            elif key.startswith(_DOCUMENT):
+                documents[key.removeprefix(_DOCUMENT)] = StoredDocument.from_json(value)
+            else:
+                raise ValueError(f"stored document {key} is of no known kind")
+        return Catalog(tenant, documents, registry, plans)
+
+    def apply(
+        self,
+        documents: Sequence[DocumentInput],
+        removed: Sequence[str],
+        author: str,
+        note: str,
+        now_us: int,
+    ) -> Applied:
+        """Returns the plan of all documents after adding or replacing some and removing others (`kind/id`).
+
+        Cost: about 0.3 ms per new condition, 0.05 ms per known one
+        Errors: DocumentsRefused with every fault of every document; nothing changes
+        """
+        violations: list[Violation] = []
+        inputs = _read_inputs(documents, violations)
+        for name, limit, size in (
+            ("author", limits.AUTHOR_SIZE_MAX, len(author.encode())),
+            ("note", limits.NOTE_SIZE_MAX, len(note.encode())),
+        ):
+            if size > limit:
+                Place(violations, name).fault(Reason.LIMIT_EXCEEDED, f"at most {limit} bytes")
+        self._check_removed(removed, inputs, violations)
+        bodies = {
+            name: document.body for name, document in self.documents.items() if name not in removed
+        }
+        bodies.update({name: body for name, (body, _) in inputs.items()})
+        try:
+            compiled = compile_documents(self.tenant, bodies, self.registry, self._parser)
+        except DocumentsRefused as refused:
+            raise DocumentsRefused([*violations, *refused.violations]) from None
+        if violations:
+            raise DocumentsRefused(violations)
+        return self._applied(compiled, inputs, removed, author, note, now_us)
+
+    def compiled(self) -> Compiled:
+        """Returns the plan of the stored documents as they are.
+
+        Errors: DocumentsRefused when this version no longer accepts them
+        """
+        bodies = {name: document.body for name, document in self.documents.items()}
+        return compile_documents(self.tenant, bodies, self.registry, self._parser)
+
+    def with_plan(self, plan_id: str, summary: bytes) -> "Catalog":
+        """Returns the catalog that also knows a plan's summary; store it under `plan/<plan_id>`."""
+        return replace(self, plans={**self.plans, plan_id: summary})
+
+    def _check_removed(
+        self, removed: Sequence[str], inputs: Mapping[str, Any], violations: list[Violation]
+    ) -> None:
+        for index, name in enumerate(removed):
+            place = Place(violations, f"removed_names[{index}]")
+            if name not in self.documents:
+                place.fault(
+                    Reason.REFERENCE_UNKNOWN,
+                    f"there is no document {name}.{nearest(name, self.documents)}",
+                )
+            elif name in inputs or name in removed[:index]:
+                place.fault(Reason.KEY_DUPLICATE, f"{name} stands twice in the request")
+
+    def _applied(
+        self,
+        compiled: Compiled,
+        inputs: Mapping[str, tuple[Body, str]],
+        removed: Sequence[str],
+        author: str,
+        note: str,
+        now_us: int,
+    ) -> Applied:
+        documents = {
+            name: document for name, document in self.documents.items() if name not in removed
+        }
+        for name, (body, text) in inputs.items():
+            documents[name] = _revised(
+                self.documents.get(name), name, body, text, author, note, now_us
+            )
+        for name, document in documents.items():
+            cel = compiled.texts.get(name, "")
+            if cel != document.cel:
+                documents[name] = replace(document, cel=cel)
+        entries = [(_DOCUMENT + name, b"") for name in removed]
+        entries += [
+            (_DOCUMENT + name, documents[name].to_json())
+            for name in sorted(documents)
+            if documents[name] != self.documents.get(name)
+        ]
+        if compiled.registry != self.registry:
+            entries.append((_REGISTRY, compiled.registry.to_json()))
+        catalog = replace(
+            self, documents=dict(sorted(documents.items())), registry=compiled.registry
+        )
+        return Applied(compiled.model, entries, list(compiled.warnings), catalog)
+
+
+def _read_inputs(
+    documents: Sequence[DocumentInput], violations: list[Violation]
+) -> dict[str, tuple[Body, str]]:
+    result: dict[str, tuple[Body, str]] = {}
+    if len(documents) > limits.DOCUMENTS_MAX:
+        Place(violations, "documents").fault(
+            Reason.LIMIT_EXCEEDED, f"at most {limits.DOCUMENTS_MAX} documents in one call"
+        )
+        return result
+    for index, document in enumerate(documents):
+        place = Place(violations, f"documents[{index}]")
+        with place.catch():
+            body = read_body(document.body)
+            kind, document_id = identity(body, document.kind, document.document_id, KINDS)
+            name = f"{kind}/{document_id}"
+            if name in result:
+                raise Fault(Reason.KEY_DUPLICATE, f"{name} stands twice in the request")
+            result[name] = (body, document.body)
+    return result
+
+
+def _revised(
+    before: StoredDocument | None,
+    name: str,
+    body: Body,
+    text: str,
+    author: str,
+    note: str,
+    now_us: int,
+) -> StoredDocument:
+    """The same body in another dress is the same document: it keeps text, author and time."""
+    kind, _, document_id = name.partition("/")
+    etag = hashlib.blake2b(canonical_json(body), digest_size=16).hexdigest()
+    if before is not None and before.etag == etag:
+        return before
+    create_time_us, version = (before.create_time_us, before.version + 1) if before else (now_us, 1)
+    return StoredDocument(
+        kind, document_id, body, text, "", author, note, create_time_us, now_us, etag, version
+    )

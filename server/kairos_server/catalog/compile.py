@@ -1,0 +1,313 @@
+"""All documents of a tenant and its registry -> a plan model and the registry after it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import limits
+from .cel import Parser, literal_text
+from .conditions import Conditions
+from .contents import compile_placements
+from .documents import Body, canonical_json
+from .encode import trigger_blob
+from .lower import ALWAYS, NEVER, Conjunctions, both
+from .model import (
+    Derived,
+    DerivedKind,
+    Field,
+    FieldType,
+    LeafOp,
+    PlanModel,
+    Rule,
+    Slot,
+    SlotKind,
+    SlotScope,
+    Source,
+    SourceKind,
+    Term,
+    Time,
+)
+from .names import Reader, Tables
+from .registry import Numbering, Registry
+from .schema import CONTEXT_FIELDS, EVENT_FIELDS, PROFILE_FIELDS, Schema
+from .shapes import READERS, Schedule, ScoreDocument, TriggerDocument, read_schema
+from .violations import DocumentsRefused, Place, Reason, Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`texts`: document -> the canonical CEL of its condition."""
+
+    model: PlanModel
+    registry: Registry
+    warnings: tuple[str, ...]
+    texts: Mapping[str, str]
+
+
+def compile_documents(
+    tenant: int, bodies: Mapping[str, Body], registry: Registry, parser: Parser
+) -> Compiled:
+    """Returns the plan of the documents (`kind/id` -> body). The same input gives the same plan.
+
+    Errors: DocumentsRefused with every fault of every document
+    """
+    return Compiler(tenant, bodies, registry, parser).compiled()
+
+
+class Compiler:
+    def __init__(
+        self, tenant: int, bodies: Mapping[str, Body], registry: Registry, parser: Parser
+    ) -> None:
+        self._tenant = tenant
+        self._violations: list[Violation] = []
+        self._warnings: list[str] = []
+        self._texts: dict[str, str] = {}
+        self._documents: dict[str, list[Any]] = {kind: [] for kind in READERS}
+        schema = Schema()
+        for name in sorted(bodies):
+            kind, _, document_id = name.partition("/")
+            place = Place(self._violations, name)
+            if kind == "schema":
+                schema = read_schema(bodies[name], place)
+            else:
+                self._documents[kind].append(READERS[kind](document_id, bodies[name], place))
+        self._numbering = Numbering(registry)
+        self._tables = Tables(schema, self._numbering)
+        self._conditions = Conditions(self._tables, parser)
+        self._number_schema(Place(self._violations, "schema/main"))
+
+    def compiled(self) -> Compiled:
+        derived = self._derived()
+        rules = [
+            rule
+            for document in self._documents["trigger"]
+            if (rule := self._trigger(document)) is not None
+        ]
+        rules.sort(key=lambda rule: (-rule.priority, rule.number))
+        self._check_fired(rules)
+        decide = compile_placements(
+            self._documents["placement"],
+            self._documents["content"],
+            self._conditions,
+            self._warnings,
+            self._texts,
+        )
+        self._check_columns("triggers", rules)
+        self._check_columns("contents", decide.rules)
+        if self._violations:
+            raise DocumentsRefused(self._violations)
+        registry = self._numbering.registry()
+        registry = self._with_event_types(registry, [*rules, *decide.rules])
+        model = self._model(registry, derived, rules, decide.rules, decide.placements)
+        return Compiled(model, registry, tuple(self._warnings), self._texts)
+
+    def _number_schema(self, place: Place) -> None:
+        schema = self._tables.schema
+        for name in sorted(schema.attributes):
+            self._numbering.attribute(name)
+        for name in sorted(schema.traits):
+            self._numbering.trait(name)
+        for index, name in enumerate(schema.purposes):
+            with place.at("purposes").item(index).catch():
+                self._numbering.purpose(name)
+
+    def _derived(self) -> tuple[Derived, ...]:
+        documents: list[ScoreDocument] = sorted(
+            self._documents["score"], key=lambda document: document.id
+        )
+        for document in documents:
+            taken = (
+                "is always there"
+                if document.id in PROFILE_FIELDS
+                else "is also a trait"
+                if document.id in self._tables.schema.traits
+                else ""
+            )
+            if document.id in self._tables.scores:
+                taken = "is also another score, in another spelling"
+            if taken:
+                document.place.at("id").fault(Reason.NAME_TAKEN, f"profile.{document.id} {taken}")
+            self._tables.scores.setdefault(document.id, len(self._tables.scores))
+        return tuple(self._score(document) for document in documents)
+
+    def _score(self, document: ScoreDocument) -> Derived:
+        terms: list[Term] = []
+        for index, term in enumerate(document.terms):
+            with document.place.at("terms").item(index).at("feature").catch():
+                terms.append(
+                    Term(term.weight, self._conditions.feature(term.feature, Reader.SCORE))
+                )
+        kind = DerivedKind.LOGISTIC if document.logistic else DerivedKind.ENGAGEMENT
+        return Derived(document.id, kind, document.bias, tuple(terms))
+
+    def _trigger(self, document: TriggerDocument) -> Rule | None:
+        number = self._numbering.trigger(document.id)
+        conjunctions, blob, found = NEVER, b"", len(self._violations)
+        with document.place.at(document.condition_key).catch():
+            text, conjunctions = self._conditions.compile(document.condition, Reader.TRIGGER)
+            for extra in self._extras(document):
+                more, extra_conjunctions = self._conditions.compile(extra, Reader.TRIGGER)
+                text, conjunctions = f"({text}) && {more}", both(conjunctions, extra_conjunctions)
+            self._texts[f"trigger/{document.id}"] = text
+        with document.place.at("actions").catch():
+            blob = trigger_blob(document.id, document.actions, document.urgency)
+        if len(self._violations) > found:
+            return None
+        if conjunctions in (NEVER, ALWAYS):
+            what = "can never fire" if conjunctions == NEVER else "fires on every event"
+            self._warnings.append(f"trigger/{document.id}: its condition {what}.")
+        return Rule(
+            number, document.priority, conjunctions if document.schedule.active else NEVER, blob
+        )
+
+    def _extras(self, document: TriggerDocument) -> list[str]:
+        texts = schedule_texts(document.schedule)
+        schema = self._tables.schema
+        for name, wanted in document.personalization.items():
+            if wanted == "all":
+                continue
+            source = (
+                "profile.persona"
+                if name == "persona" and "persona" in schema.traits
+                else f"event.{name}"
+            )
+            place = document.place.at("personalization").at(name)
+            if name == "traffic_source" and name not in schema.attributes:
+                place.fault(
+                    Reason.UNSUPPORTED,
+                    "traffic_source other than all needs an attribute traffic_source in the schema",
+                )
+                continue
+            with place.catch():
+                text = f"{source} == {literal_text(wanted)}"
+                self._conditions.compile(text, Reader.TRIGGER)
+                texts.append(text)
+        return texts
+
+    def _check_fired(self, rules: Sequence[Rule]) -> None:
+        """One event has one type: it fires at most the rules of that type and those that ask for none."""
+        counts: dict[str, int] = {}
+        for rule in rules:
+            for name in _event_types(rule.conjunctions):
+                counts[name] = counts.get(name, 0) + 1
+        most = counts.get("*", 0) + max(
+            (count for name, count in counts.items() if name != "*"), default=0
+        )
+        if most > limits.TRIGGERS_FIRED_MAX:
+            Place(self._violations, "trigger").fault(
+                Reason.LIMIT_EXCEEDED,
+                f"one event might fire {most} triggers; at most {limits.TRIGGERS_FIRED_MAX}. Narrow them by event.type",
+            )
+
+    def _check_columns(self, what: str, rules: Sequence[Rule]) -> None:
+        count = len(
+            {
+                leaf.source
+                for rule in rules
+                for conjunction in rule.conjunctions
+                for leaf in conjunction
+            }
+        )
+        if count > limits.COLUMNS_MAX:
+            Place(self._violations, what).fault(
+                Reason.LIMIT_EXCEEDED,
+                f"conditions read {count} different values; at most {limits.COLUMNS_MAX}",
+            )
+
+    def _with_event_types(self, registry: Registry, rules: Sequence[Rule]) -> Registry:
+        """Gives ids to the event types of features first, then to those that conditions name."""
+        for number in sorted(self._tables.features):
+            name = self._tables.features[number].event_type
+            if name != "*":
+                self._numbering.event_type(name)
+        for name in sorted(
+            {name for rule in rules for name in _event_types(rule.conjunctions)} - {"*"}
+        ):
+            if len(name.encode()) <= limits.EVENT_TYPE_SIZE_MAX:
+                self._numbering.event_type(name)
+        return self._numbering.registry()
+
+    def _model(
+        self,
+        registry: Registry,
+        derived: tuple[Derived, ...],
+        rules: list[Rule],
+        decide_rules: Sequence[Rule],
+        placements: Any,
+    ) -> PlanModel:
+        schema = self._tables.schema
+        fixed = [Field(name, kind) for name, kind in EVENT_FIELDS.items()]
+        # A name that the schema gave up keeps its place, and takes any value.
+        attributes = [
+            Field(name, schema.attributes.get(name, FieldType.DYN)) for name in registry.attributes
+        ]
+        context = [Field(name, kind) for name, kind in CONTEXT_FIELDS.items()] + [
+            Field(n, schema.context[n]) for n in sorted(schema.context)
+        ]
+        sizes = {
+            scope: max((s.offset + s.size for s in registry.slots if s.scope == scope), default=0)
+            for scope in SlotScope
+        }
+        return PlanModel(
+            tenant=self._tenant,
+            event_types=registry.event_types,
+            event_fields=tuple(fixed + attributes),
+            context_fields=tuple(context),
+            traits=tuple(
+                Field(name, schema.traits.get(name, FieldType.DYN)) for name in registry.traits
+            ),
+            purposes=registry.purposes,
+            slots=tuple(self._slot(registry, number) for number in range(len(registry.slots))),
+            slot_size=sizes[SlotScope.SUBJECT],
+            session_slot_size=sizes[SlotScope.SESSION],
+            derived=derived,
+            trigger_rules=tuple(rules),
+            decide_rules=tuple(decide_rules),
+            placements=tuple(placements),
+            trigger_names=registry.triggers,
+            meta=self._meta(registry),
+        )
+
+    def _slot(self, registry: Registry, number: int) -> Slot:
+        entry, feature = registry.slots[number], self._tables.features.get(number)
+        if feature is None:
+            return Slot(SlotKind.RETIRED, entry.scope, entry.offset, entry.size, text=entry.text)
+        index = {name: i for i, name in enumerate([*EVENT_FIELDS, *registry.attributes])}
+        return Slot(
+            kind=feature.kind, scope=feature.scope, offset=entry.offset, size=entry.size,
+            event_type=0 if feature.event_type == "*" else registry.event_types.index(feature.event_type) + 1,
+            filter=tuple((index[name], value) for name, value in feature.filter),
+            value_field=None if feature.attribute is None else index[feature.attribute],
+            window_us=feature.window_us, bucket_us=feature.bucket_us, bucket_count=feature.bucket_count,
+            decay_per_us=feature.decay_per_us, text=feature.text,
+        )  # fmt: skip
+
+    def _meta(self, registry: Registry) -> bytes:
+        return canonical_json(
+            {
+                "conditions": self._texts,
+                "features": [s.text if s.live else None for s in registry.slots],
+            }
+        )
+
+
+def schedule_texts(schedule: Schedule) -> list[str]:
+    """Returns the bounds of a schedule as conditions on `now`."""
+    texts = []
+    if schedule.start_us is not None:
+        texts.append(f"now >= {literal_text(Time(schedule.start_us))}")
+    if schedule.end_us is not None:
+        texts.append(f"now < {literal_text(Time(schedule.end_us))}")
+    return texts
+
+
+def _event_types(conjunctions: Conjunctions) -> set[str]:
+    """Returns the event types on which a rule can fire; "*" where a conjunction asks for none."""
+    result: set[str] = set()
+    for conjunction in conjunctions:
+        named: set[str] = {"*"}
+        for leaf in conjunction:
+            if leaf.source == Source(SourceKind.EVENT, 0) and leaf.op in (LeafOp.EQ, LeafOp.IN):
+                named = {operand for operand in leaf.operands if isinstance(operand, str)}
+        result |= named
+    return result

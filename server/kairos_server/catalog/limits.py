@@ -1,0 +1,39 @@
+"""Named limits of the catalog; the native ones are compared with limits.h by a test."""
+
+from typing import Final
+
+DOCUMENT_SIZE_MAX: Final = 262_144
+DOCUMENTS_MAX: Final = 10_000
+DOCUMENT_DEPTH_MAX: Final = 16
+DOCUMENT_ID_SIZE_MAX: Final = 128
+AUTHOR_SIZE_MAX: Final = 256
+NOTE_SIZE_MAX: Final = 1_024
+CONDITION_SIZE_MAX: Final = 8_192
+CONJUNCTIONS_MAX: Final = 64
+LEAVES_MAX: Final = 64
+OPERANDS_MAX: Final = 1_024
+FILTERS_MAX: Final = 16
+ACTIONS_MAX: Final = 32
+TERMS_MAX: Final = 256
+WINDOW_S_MAX: Final = 3_660 * 86_400
+BUCKETS_MIN: Final = 4
+BUCKETS_MAX: Final = 256
+BUCKETS_DEFAULT: Final = 32
+
+# Of the native core (limits.h).
+EVENT_ATTRIBUTES_MAX: Final = 256
+STRING_SIZE_MAX: Final = 8_192
+ATTRIBUTE_NAME_SIZE_MAX: Final = 128
+EVENT_TYPE_SIZE_MAX: Final = 128
+SLOT_BYTES_MAX: Final = 16_384
+SESSION_SLOT_BYTES_MAX: Final = 1_024
+CONSENT_PURPOSES_MAX: Final = 64
+TRIGGERS_FIRED_MAX: Final = 4_096
+PLACEMENT_CANDIDATES_MAX: Final = 16_384
+SCORE_FEATURES_MAX: Final = 256
+COLUMNS_MAX: Final = 4_096
+
+assert BUCKETS_MIN <= BUCKETS_DEFAULT <= BUCKETS_MAX
+assert 8 + 8 * BUCKETS_MAX <= SLOT_BYTES_MAX, "the largest slot fits the region"
+assert TERMS_MAX <= SCORE_FEATURES_MAX
+assert CONDITION_SIZE_MAX < DOCUMENT_SIZE_MAX
