@@ -1,0 +1,69 @@
+"""Generates, lints and compares the contract, without a network: `python tests/tidy/protos.py generate`.
+
+The imports of google/api come from the installed googleapis-common-protos, for the compiler and for buf alike.
+"""
+
+import shutil
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import google.api
+
+ROOT = Path(__file__).resolve().parents[2]
+PROTO = ROOT / "proto"
+CLIENT = ROOT / "clients" / "python"
+API_FILES = ("annotations.proto", "http.proto")
+
+
+def proto_names() -> list[str]:
+    """Returns our .proto files relative to proto/, sorted."""
+    return sorted(path.relative_to(PROTO).as_posix() for path in PROTO.rglob("*.proto"))
+
+
+def googleapis() -> Path:
+    """Returns the include folder of the google/api files."""
+    return Path(next(iter(google.api.__path__))).parents[1]
+
+
+def generate(target: Path) -> None:
+    """Writes messages, stubs and type stubs below `target`. The same input gives the same bytes."""
+    compiler = [
+        sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", f"-I{googleapis()}",
+        f"-I{resources.files('grpc_tools') / '_proto'}",
+        f"--python_out={target}", f"--pyi_out={target}", f"--grpc_python_out={target}",
+    ]  # fmt: skip
+    subprocess.run([*compiler, *proto_names()], check=True, cwd=PROTO)
+
+
+def workspace(target: Path, source: Path = PROTO) -> Path:
+    """Makes a folder in which buf resolves every import offline; returns it. Only our own files are linted there."""
+    module = target / "proto"
+    shutil.copytree(source, module)
+    api = target / "googleapis" / "google" / "api"
+    api.mkdir(parents=True)
+    for name in API_FILES:
+        shutil.copy(googleapis() / "google" / "api" / name, api / name)
+    (module / "buf.yaml").unlink(missing_ok=True)
+    settings = (
+        (PROTO / "buf.yaml")
+        .read_text()
+        .replace("  - path: .\n", "  - path: proto\n  - path: googleapis\n")
+    )
+    (target / "buf.yaml").write_text(settings)
+    return target
+
+
+def buf(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Runs buf and returns what it said."""
+    program = Path(sys.executable).parent / "buf"
+    return subprocess.run(
+        [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["generate"]:
+        sys.exit("usage: python tests/tidy/protos.py generate")
+    generate(CLIENT)
