@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -208,17 +209,27 @@ def retail_rows(data: Path) -> list[Row]:
             if number == 0:
                 continue
             invoice, _, _, quantity, date, price, customer, _ = line
-            moment = datetime.strptime(date, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
             row = {
                 "event_id": str(number),
                 "event_type": "cancellation" if invoice[0] == "C" else "purchase",
                 "subject_id": customer.removesuffix(".0"),
-                "occurred_time_us": int(moment.timestamp()) * 1_000_000,
-                "value_minor": half_up(Fraction(quantity) * Fraction(price) * 100),
+                "occurred_time_us": time_us_of(date),
+                "value_minor": value_minor_of(quantity, price),
                 "currency_code": "GBP",
             }
             rows.append(row)
     return sorted(rows, key=lambda row: (row["occurred_time_us"], int(row["event_id"])))
+
+
+@cache
+def time_us_of(date: str) -> int:
+    moment = datetime.strptime(date, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000
+
+
+@cache
+def value_minor_of(quantity: str, price: str) -> int:
+    return half_up(Fraction(quantity) * Fraction(price) * 100)
 
 
 def half_up(value: Fraction) -> int:
