@@ -23,3 +23,19 @@ cdef int32_t dedupe_keep(dedupe* ids, uint32_t day, const uint8_t* key16, uint64
                          const uint32_t* triggers, uint32_t trigger_count) noexcept nogil
 # Drops whole days older than `day_first`.
 cdef int32_t dedupe_drop_before(dedupe* ids, uint32_t day_first) noexcept nogil
+# Days kept, entries (also those ahead of the view), bytes of the files.
+cdef void dedupe_figures(const dedupe* ids, uint64_t* days, uint64_t* entries, uint64_t* bytes) noexcept nogil
+
+# Visits every entry of every day with a sequence <= sequence_max, in no order. Maps the files of the folder by itself, read-only: any
+# thread may read while the writer keeps entries of later sequences.
+cdef struct dedupe_reader
+cdef struct dedupe_entry:
+    uint8_t key[16]
+    const uint32_t* triggers    # NULL where none fired; valid until dedupe_reader_close
+    uint64_t sequence
+    uint32_t trigger_count
+    uint32_t day
+cdef dedupe_reader* dedupe_read(const char* folder, uint64_t sequence_max, int32_t* status) noexcept nogil
+# Returns STATUS_OK and one entry, STATUS_STORE_NOT_FOUND after the last, or STATUS_DEDUPE_CORRUPT.
+cdef int32_t dedupe_next(dedupe_reader* reader, dedupe_entry* entry) noexcept nogil
+cdef void dedupe_reader_close(dedupe_reader* reader) noexcept nogil

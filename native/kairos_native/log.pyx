@@ -67,7 +67,7 @@ cdef extern from "<time.h>" nogil:
 include "log_segment.pxi"
 
 cdef enum:
-    LOG_MESSAGE_SIZE = 512
+    LOG_MESSAGE_SIZE = 4608             # a sentence with a path
     LOG_COMMIT_SIZE_MAX = 1073741824    # a larger group commit is refused; KAIROS_COMMIT_RECORDS_MAX events of full size fit
     LOG_BUFFER_KEPT_MAX = 16777216      # a larger commit buffer is given back after its commit
     LOG_PAGE_SIZE = 4096
