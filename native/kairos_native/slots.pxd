@@ -21,15 +21,12 @@ cdef inline int64_t bucket_of(int64_t time_us, int64_t span_us) noexcept nogil:
     return quotient - (time_us % span_us < 0)
 
 
-# The makers of values: strings are made where their bytes are.
+# The makers of values: strings are made where their bytes are. The second half is written as one word (size 0, kind at byte
+# 12), so that a value travels in two registers; byte by byte it would go through memory and stall on each return.
 cdef inline kairos_value value_of(uint32_t kind, uint64_t bits) noexcept nogil:
     cdef kairos_value value
     value.bits = bits
-    value.size = 0
-    value.kind = <uint8_t>kind
-    value.reserved[0] = 0
-    value.reserved[1] = 0
-    value.reserved[2] = 0
+    (<uint64_t*>&value)[1] = <uint64_t>kind << 32
     return value
 
 

@@ -351,3 +351,28 @@ def test_migration_keeps_everything_and_adds_empty_slots() -> None:
     assert again.load(subject.plan, grown.bytes()) == STATUS_OK
     assert again.header()["layout_id"] == len(new.slots)
     assert again.read(subject.plan, sources[:4], now_us, births[:4], MINUTE) == before
+
+
+# ---------------------------------------------------------------- completeness
+
+
+def test_a_window_is_complete_from_the_bucket_that_starts_there() -> None:
+    subject = Subject(plan_of(ref.Slot(ref.WINDOW_COUNT, bucket_us=10, bucket_count=4), ref.Slot(ref.COUNT)))
+    subject.at(5)
+    # The feature came with sequence 1, that of the first event: it may have missed that event.
+    subject.births = ((1, 70), (1, 70))
+    for now_us, complete in ((99, False), (100, True), (101, True)):
+        assert subject.record.complete(subject.plan, now_us, subject.births) == [complete, False]
+        assert subject.slot(0, now_us) == ((ref.INT, 0) if complete else ref.NO_VALUE)
+    subject.births = ((0, 10**9), (0, 10**9))
+    assert subject.record.complete(subject.plan, 5, subject.births) == [True, True]
+
+
+def test_a_session_feature_is_complete_from_the_start_of_its_session() -> None:
+    subject = Subject(plan_of(ref.Slot(ref.COUNT, scope=ref.SESSION)))
+    subject.at(0)
+    subject.births = ((1, 100 * MINUTE),)
+    subject.at(100 * MINUTE)
+    assert subject.slot(0, 100 * MINUTE) == (ref.INT, 1)
+    subject.at(100 * MINUTE - 1)
+    assert subject.slot(0, 100 * MINUTE) == ref.NO_VALUE
