@@ -70,7 +70,7 @@ def target_of(options: argparse.Namespace) -> Iterator[Target]:
         yield Target(options.address, options.key, options.pid)
         return
     with tempfile.TemporaryDirectory(prefix="kairos-loadtest-") as folder:
-        server = server_prepare(Path(folder), ["loadtest"], time_mode="live")
+        server = server_prepare(Path(folder), {"loadtest": 1}, time_mode="live")
         server.start()
         try:
             with grpc.insecure_channel(server.address) as channel:

@@ -25,8 +25,9 @@ from kairos_server.demo.pack import read_pack
 
 BATCH_EVENTS = 1000
 READS_IN_FLIGHT_MAX = 32
-TRIES_MAX = 8
-TRY_WAIT_S = 0.1
+# Together about three seconds, longer than a start takes.
+TRIES_MAX = 6
+TRY_WAIT_S = 0.05
 CALL_TIMEOUT_S = 60.0
 _RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
@@ -130,7 +131,7 @@ class Client:
         return call
 
     def _call(self, name: str, method: Any, request: Any) -> Any:
-        """Calls once, and again while the server says that it is busy or gone, up to eight times."""
+        """Calls once, and again while the server says that it is busy or gone, up to six times."""
         latencies = self.latencies_s.setdefault(name, [])
         for attempt in range(1, TRIES_MAX + 1):
             start_s = time.perf_counter()

@@ -17,6 +17,8 @@ class DemoInput:
 
     name: str
     """Also the name of the tenant."""
+    tenant_number: int
+    """Fixed, so that a data folder that is used again holds the same tenants."""
     pack: str
     source: str
     """Where the events come from, for people."""
@@ -46,6 +48,7 @@ def inputs_of(data: Path | None) -> list[DemoInput]:
 def _generated() -> DemoInput:
     return DemoInput(
         name="generated",
+        tenant_number=1,
         pack="demo",
         source=f"the demo's own generator, seed {SEED} (no DATA was given)",
         rows=generated_rows,
@@ -58,6 +61,7 @@ def _generated() -> DemoInput:
 def _serenade(data: Path) -> DemoInput:
     return DemoInput(
         name="serenade",
+        tenant_number=2,
         pack="serenade",
         source=f"{data}/serenade/train.txt, valid.txt, in the order of (time, file, row)",
         rows=lambda: serenade_rows(data),
@@ -70,6 +74,7 @@ def _serenade(data: Path) -> DemoInput:
 def _retail(data: Path) -> DemoInput:
     return DemoInput(
         name="retail",
+        tenant_number=3,
         pack="retail",
         source=f"{data}/{RETAIL_FILE}, in the order of (time, row); dates read as UTC, "
         "quantity x price rounded half up (away from zero) to pence",

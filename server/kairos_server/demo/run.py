@@ -1,16 +1,10 @@
-"""`make demo`: sends a data set, or the generator's events, to a server of its own and shows what became of them.
-
-Run as `python -m kairos_server.demo.run [DATA]`.
-"""
+"""Sends inputs to a server and shows what became of them: the body of `make demo`."""
 
 import argparse
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import grpc
 from kairos.v1 import profile_service_pb2
@@ -18,7 +12,7 @@ from kairos.v1 import profile_service_pb2
 from kairos_server.demo import consent
 from kairos_server.demo.client import Client, Outcome
 from kairos_server.demo.events import Row, event_of
-from kairos_server.demo.inputs import DemoInput, inputs_of
+from kairos_server.demo.inputs import DemoInput
 from kairos_server.demo.progress import Progress
 from kairos_server.demo.report import (
     Report,
@@ -28,35 +22,7 @@ from kairos_server.demo.report import (
     report_gather,
     report_text,
 )
-from kairos_server.demo.server_process import ServerFailed, ServerProcess, server_prepare
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the demo; returns 0, or 1 when a number differs from the expectations or the server failed."""
-    options = _options(arguments)
-    try:
-        sources = inputs_of(options.data)
-        with tempfile.TemporaryDirectory(prefix="kairos-demo-") as scratch:
-            server = server_prepare(
-                options.folder or Path(scratch), [source.name for source in sources]
-            )
-            server.start()
-            try:
-                faults = demo_run(server, sources, options)
-            finally:
-                server.stop()
-    except grpc.RpcError as error:
-        print(
-            f"kairos demo: the server refused a call: {error.code().name}: {error.details()}",
-            file=sys.stderr,
-        )
-        return 1
-    except (OSError, ServerFailed) as error:
-        print(f"kairos demo: {error}", file=sys.stderr)
-        return 1
-    for fault in faults:
-        print(f"kairos demo: {fault}", file=sys.stderr)
-    return 1 if faults else 0
+from kairos_server.demo.server_process import ServerFailed, ServerProcess
 
 
 def demo_run(
@@ -154,28 +120,3 @@ def repeat_faults(
 def _say(options: argparse.Namespace, text: str) -> None:
     if not options.json:
         print(text, flush=True)
-
-
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="kairos demo", description=main.__doc__)
-    parser.add_argument(
-        "data",
-        nargs="?",
-        type=Path,
-        help="folder of serenade/ and the retail file; none: the generator",
-    )
-    parser.add_argument(
-        "--folder", type=Path, help="keep the server's data here (default: thrown away)"
-    )
-    parser.add_argument(
-        "--twice", action="store_true", help="send everything a second time and check the answers"
-    )
-    parser.add_argument(
-        "--verify", type=Path, metavar="FOLDER", help="compare with the expectations in this folder"
-    )
-    parser.add_argument("--json", action="store_true", help="print the reports as JSON")
-    return parser.parse_args(arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

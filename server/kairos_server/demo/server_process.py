@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,24 +136,24 @@ class ServerProcess:
 
 
 def server_prepare(
-    folder: Path, tenant_names: Iterable[str], time_mode: str = "event"
+    folder: Path, tenants: Mapping[str, int], time_mode: str = "event"
 ) -> ServerProcess:
     """Writes a tenants file with a fresh key per tenant and returns the server, not yet started.
 
-    time_mode: `event` or `live`.
+    tenants: name -> number. time_mode: `event` or `live`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    keys = {name: secrets.token_urlsafe(24) for name in tenant_names}
-    tenants = [
+    keys = {name: secrets.token_urlsafe(24) for name in tenants}
+    rows = [
         {
             "number": number,
             "name": name,
             "time_mode": time_mode,
             "key_sha256": hashlib.sha256(key.encode()).hexdigest(),
         }
-        for number, (name, key) in enumerate(keys.items(), start=1)
+        for (name, number), key in zip(tenants.items(), keys.values(), strict=True)
     ]
-    (folder / "tenants.json").write_text(json.dumps({"tenants": tenants}, indent=2) + "\n")
+    (folder / "tenants.json").write_text(json.dumps({"tenants": rows}, indent=2) + "\n")
     grpc_port, http_port = free_ports(2)
     return ServerProcess(folder, keys, grpc_port, http_port)
 
