@@ -8,13 +8,13 @@ from typing import Final
 
 from kairos_native.engine import Engine, Pending
 
-from kairos_server.catalog import Catalog, DocumentInput, build_image
-from kairos_server.catalog.model import PlanModel, SlotKind
+from kairos_server.catalog import Applied, Catalog, DocumentInput, build_image
 from kairos_server.errors import Refused
 
 SERVER_PREFIX: Final = "server/"
 """Keys of stored documents that are the server's own, not the catalog's."""
-PLAN_PREFIX: Final = "server/plan/"
+PLAN_PREFIX: Final = "plan/"
+"""Keys of plan rows; the catalog leaves them to us."""
 _PLAN_ID_AT: Final = slice(8, 40)
 
 Submit = Callable[[Pending], Awaitable[None]]
@@ -52,7 +52,7 @@ class PlanApplied:
 class Plans:
     """Administration of plans, one change of a tenant at a time.
 
-    Owns: a catalog per tenant, kept between changes and thrown away whenever a change did not become durable.
+    Owns: a catalog per tenant, immutable, replaced once the documents that it holds are durable.
     """
 
     def __init__(self, engine: Engine, submit: Submit) -> None:
@@ -71,9 +71,8 @@ class Plans:
         that no record names may have been written; it is content-addressed and costs only disk.
         """
         async with self._locks.setdefault(tenant, asyncio.Lock()):
-            # Taken out while it changes: whatever goes wrong below, the next call reads what is durable.
-            catalog = self._catalogs.pop(tenant, None)
             stored = self._engine.documents_of(tenant)
+            catalog = self._catalogs.get(tenant)
             if catalog is None:
                 own = {
                     key: value for key, value in stored.items() if not key.startswith(SERVER_PREFIX)
@@ -89,7 +88,7 @@ class Plans:
             row = (
                 _row_read(plan_id, known)
                 if known
-                else _row_new(applied.model, plan_id, len(image), author, note, now_us)
+                else _row_new(applied, plan_id, len(image), author, note, now_us)
             )
             if validate_only:
                 return PlanApplied(self._row_state(tenant, row), list(applied.warnings))
@@ -101,9 +100,9 @@ class Plans:
                 entries.append((key, _row_write(row)))
             if entries:
                 await self._submit(self._engine.documents(tenant, entries, now_us))
+            self._catalogs[tenant] = applied.catalog
             if activate and self._engine.active_plan(tenant) != plan_id:
                 await self._submit(self._engine.activation(tenant, plan_id, now_us))
-            self._catalogs[tenant] = catalog
             return PlanApplied(self._row_state(tenant, row), list(applied.warnings))
 
     async def activate(self, tenant: int, plan_id: bytes, now_us: int) -> PlanRow:
@@ -149,23 +148,16 @@ class Plans:
 
 
 def _row_new(
-    model: PlanModel, plan_id: bytes, image_size: int, author: str, note: str, now_us: int
+    applied: Applied, plan_id: bytes, image_size: int, author: str, note: str, now_us: int
 ) -> PlanRow:
-    contents = {
-        candidate.blob for placement in model.placements for candidate in placement.candidates
-    }
-    contents |= {
-        placement.fallback.blob for placement in model.placements if placement.fallback is not None
-    }
     return PlanRow(
         plan_id=plan_id,
         create_time_us=now_us,
         author=author,
         note=note,
-        trigger_count=len({rule.number for rule in model.trigger_rules}),
-        content_count=len(contents),
-        feature_count=sum(slot.kind is not SlotKind.RETIRED for slot in model.slots)
-        + len(model.derived),
+        trigger_count=applied.trigger_count,
+        content_count=applied.content_count,
+        feature_count=applied.feature_count,
         image_size=image_size,
     )
 

@@ -7,12 +7,28 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from kairos.v1 import (
+    ingest_service_pb2,
+    personalization_service_pb2,
+    plan_service_pb2,
+    profile_service_pb2,
+    trigger_service_pb2,
+)
 from kairos_server.errors import Refused
 from kairos_server.rpc.call import Call, Kind, Method
 
 SERVICES: Final = (
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+)
+
+# Importing the generated files puts them into the pool; hot handlers alone would never import theirs.
+FILES: Final = (
+    ingest_service_pb2.DESCRIPTOR,
+    personalization_service_pb2.DESCRIPTOR,
+    plan_service_pb2.DESCRIPTOR,
+    profile_service_pb2.DESCRIPTOR,
+    trigger_service_pb2.DESCRIPTOR,
 )
 
 
@@ -60,7 +76,8 @@ def _rename(proto: descriptor_pb2.FileDescriptorProto) -> None:
     proto.package = proto.package.replace("v1alpha", "v1")
     for message in proto.message_type:
         for field in message.field:
-            field.type_name = field.type_name.replace(".v1alpha.", ".v1.")
+            if field.type_name:
+                field.type_name = field.type_name.replace(".v1alpha.", ".v1.")
     for service in proto.service:
         for method in service.method:
             method.input_type = method.input_type.replace(".v1alpha.", ".v1.")
