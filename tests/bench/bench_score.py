@@ -11,9 +11,13 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "doors"))
-import score_door  # noqa: E402
+import score_door
 
 CANDIDATES, STRIDE, FEATURES, ROUNDS, TIMES = 1000, 1008, 64, 30, 200
+
+
+def report(line: str) -> None:
+    sys.stdout.write(line + "\n")
 
 
 def best_us(call, times: int) -> float:
@@ -41,7 +45,12 @@ def logistic_top10(matrix: np.ndarray, features: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     source = np.random.default_rng(7)
-    weights, features, bias, scores = aligned((FEATURES, STRIDE)), aligned((FEATURES,)), aligned((STRIDE,)), aligned((STRIDE,))
+    weights, features, bias, scores = (
+        aligned((FEATURES, STRIDE)),
+        aligned((FEATURES,)),
+        aligned((STRIDE,)),
+        aligned((STRIDE,)),
+    )
     weights[:, :CANDIDATES] = source.standard_normal((FEATURES, CANDIDATES))
     features[:] = source.standard_normal(FEATURES)
     matrix = np.ascontiguousarray(weights[:, :CANDIDATES].T)
@@ -50,12 +59,21 @@ def main() -> None:
         score_door.linear(weights, features, bias, scores, kernel)
         assert np.allclose(scores[:CANDIDATES], matrix @ features, rtol=1e-3, atol=1e-4)
         answers.add(scores.tobytes())
-        used = best_us(lambda kernel=kernel: score_door.linear_repeat(weights, features, bias, scores, kernel, TIMES), TIMES)
-        print(f"linear {CANDIDATES} x {FEATURES} {name:>9}: {used:7.2f} us")
+        used = best_us(
+            lambda kernel=kernel: score_door.linear_repeat(
+                weights, features, bias, scores, kernel, TIMES
+            ),
+            TIMES,
+        )
+        report(f"linear {CANDIDATES} x {FEATURES} {name:>9}: {used:7.2f} us")
     assert len(answers) == 1, "kernels disagree"
-    print(f"numpy A @ w                : {best_us(lambda: matrix @ features, 1):7.2f} us")
-    print(f"numpy A @ w, logistic, top10: {best_us(lambda: logistic_top10(matrix, features), 1):6.2f} us")
-    print(f"exp                        : {best_us(lambda: score_door.exp_repeat(-0.7, 100_000), 100_000) * 1000:7.2f} ns")
+    report(f"numpy A @ w                : {best_us(lambda: matrix @ features, 1):7.2f} us")
+    report(
+        f"numpy A @ w, logistic, top10: {best_us(lambda: logistic_top10(matrix, features), 1):6.2f} us"
+    )
+    report(
+        f"exp                        : {best_us(lambda: score_door.exp_repeat(-0.7, 100_000), 100_000) * 1000:7.2f} ns"
+    )
 
 
 if __name__ == "__main__":

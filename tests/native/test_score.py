@@ -37,8 +37,12 @@ def exp_points(count: int) -> list[float]:
 
 def log_points(count: int) -> list[float]:
     source = random.Random(42)
-    points = [math.ldexp(source.uniform(0.5, 1.0), source.randint(-1074, 1023)) for _ in range(count // 3)]
-    points += [1.0 + source.uniform(-1.0, 1.0) * 2.0 ** source.randint(-52, -1) for _ in range(count // 3)]
+    points = [
+        math.ldexp(source.uniform(0.5, 1.0), source.randint(-1074, 1023)) for _ in range(count // 3)
+    ]
+    points += [
+        1.0 + source.uniform(-1.0, 1.0) * 2.0 ** source.randint(-52, -1) for _ in range(count // 3)
+    ]
     points += [source.uniform(0.0, 100.0) for _ in range(count // 3)]
     return [x for x in points if x > 0.0]
 
@@ -96,7 +100,9 @@ def test_special_values(module) -> None:
 def test_logistic_is_monotone_and_bounded() -> None:
     source = random.Random(43)
     for _ in range(400):
-        x = source.choice([source.uniform(-745.0, 40.0), (source.randint(-60, 60) + 0.5) * math.log(2)])
+        x = source.choice(
+            [source.uniform(-745.0, 40.0), (source.randint(-60, 60) + 0.5) * math.log(2)]
+        )
         previous = score_door.logistic(x)
         for _ in range(50):
             x = math.nextafter(x, math.inf)
@@ -107,13 +113,21 @@ def test_logistic_is_monotone_and_bounded() -> None:
 
 def aligned(shape: tuple[int, ...], seed: int) -> np.ndarray:
     values = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-    return values * np.float32(10.0) ** np.random.default_rng(seed + 1).integers(-6, 6, shape).astype(np.float32)
+    return values * np.float32(10.0) ** np.random.default_rng(seed + 1).integers(
+        -6, 6, shape
+    ).astype(np.float32)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize(("stride", "features"), [(16, 1), (48, 7), (64, 64), (128, 3), (208, 20), (400, 5)])
+@pytest.mark.parametrize(
+    ("stride", "features"), [(16, 1), (48, 7), (64, 64), (128, 3), (208, 20), (400, 5)]
+)
 def test_linear_bytes_equal_the_reference(kernel: str, stride: int, features: int) -> None:
-    weights, values, bias = aligned((features, stride), 1), aligned((features,), 2), aligned((stride,), 3)
+    weights, values, bias = (
+        aligned((features, stride), 1),
+        aligned((features,), 2),
+        aligned((stride,), 3),
+    )
     scores = np.empty(stride, np.float32)
     score_door.linear(weights, values, bias, scores, KERNELS[kernel])
     expected = reference.linear(weights.tolist(), values.tolist(), bias.tolist())
@@ -127,7 +141,9 @@ def test_linear_without_features_is_the_bias() -> None:
     bias = aligned((32,), 4)
     for kernel in KERNELS.values():
         scores = np.zeros(32, np.float32)
-        score_door.linear(np.zeros((1, 32), np.float32), np.zeros(1, np.float32), bias, scores, kernel)
+        score_door.linear(
+            np.zeros((1, 32), np.float32), np.zeros(1, np.float32), bias, scores, kernel
+        )
         assert scores.tobytes() == bias.tobytes()
 
 
@@ -163,7 +179,14 @@ def test_no_build_option_changes_the_bytes(tmp_path: Path) -> None:
     for options in ("-O0", "-O2 -ffp-contract=off", "-O3 -march=native -ffp-contract=fast"):
         program = tmp_path / f"probe{len(hashes)}"
         include = f"-I{ROOT / 'native' / 'kairos_native'}"
-        command = [os.environ.get("CC", "cc"), include, *options.split(), str(tmp_path / "probe.c"), "-o", str(program)]
+        command = [
+            os.environ.get("CC", "cc"),
+            include,
+            *options.split(),
+            str(tmp_path / "probe.c"),
+            "-o",
+            str(program),
+        ]
         subprocess.run(command, check=True, capture_output=True)
         hashes[options] = subprocess.run([str(program)], check=True, capture_output=True).stdout
     assert len(set(hashes.values())) == 1, hashes

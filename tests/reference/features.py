@@ -12,10 +12,31 @@ from fractions import Fraction
 from reference import score
 
 ABSENT, NULL, BOOL, INT, DOUBLE, STRING, TIME, DURATION = range(8)
-COUNT, SUM_INT, SUM_DOUBLE, DECAYED, WINDOW_COUNT, WINDOW_SUM_INT, WINDOW_SUM_DOUBLE, LAST, FIRST = range(1, 10)
+(
+    COUNT,
+    SUM_INT,
+    SUM_DOUBLE,
+    DECAYED,
+    WINDOW_COUNT,
+    WINDOW_SUM_INT,
+    WINDOW_SUM_DOUBLE,
+    LAST,
+    FIRST,
+) = range(1, 10)
 SUBJECT, SESSION = 0, 1
-(SOURCE_EVENT, SOURCE_CONTEXT, SOURCE_TRAIT, SOURCE_SLOT, SOURCE_SLOT_PREVIOUS, SOURCE_DERIVED, SOURCE_DERIVED_PREVIOUS,
- SOURCE_CONSENT, SOURCE_SESSION, SOURCE_PROFILE, SOURCE_NOW) = range(1, 12)
+(
+    SOURCE_EVENT,
+    SOURCE_CONTEXT,
+    SOURCE_TRAIT,
+    SOURCE_SLOT,
+    SOURCE_SLOT_PREVIOUS,
+    SOURCE_DERIVED,
+    SOURCE_DERIVED_PREVIOUS,
+    SOURCE_CONSENT,
+    SOURCE_SESSION,
+    SOURCE_PROFILE,
+    SOURCE_NOW,
+) = range(1, 12)
 PART_VALUE, PART_TIME, PART_AGE = range(3)
 ENGAGEMENT, LOGISTIC = 1, 2
 FIELD_DOUBLE = 4
@@ -110,7 +131,9 @@ class Subject:
                 if session.key == event.session_key:
                     return session, False
             return self.open_session(event), True
-        covering = [s for s in self.sessions if s.start_us - self.gap_us <= t <= s.last_us + self.gap_us]
+        covering = [
+            s for s in self.sessions if s.start_us - self.gap_us <= t <= s.last_us + self.gap_us
+        ]
         if covering:
             return max(covering, key=session_order), False
         if not self.sessions or all(t > s.last_us for s in self.sessions):
@@ -121,7 +144,9 @@ class Subject:
         self.session_count += 1
         if len(self.sessions) == SESSIONS_KEPT:
             self.sessions.remove(min(self.sessions, key=session_order))
-        session = Session(event.session_key, event.occurred_us, event.occurred_us, self.session_count)
+        session = Session(
+            event.session_key, event.occurred_us, event.occurred_us, self.session_count
+        )
         self.sessions.append(session)
         return session
 
@@ -171,7 +196,9 @@ def numbers(events: list[Event], slot: Slot) -> list[tuple[Event, int | float]]:
     for event in events:
         kind, payload = event.fields[slot.value_field]
         if kind == INT:
-            found.append((event, float(payload) if slot.kind in (SUM_DOUBLE, WINDOW_SUM_DOUBLE) else payload))
+            found.append(
+                (event, float(payload) if slot.kind in (SUM_DOUBLE, WINDOW_SUM_DOUBLE) else payload)
+            )
         elif kind == DOUBLE and slot.kind in (SUM_DOUBLE, WINDOW_SUM_DOUBLE):
             found.append((event, payload))
     return found
@@ -251,7 +278,7 @@ def last_or_first(events: list[Event], slot: Slot, part: int, now_us: int) -> Va
     if part == PART_AGE:
         return DURATION, now_us - kept.occurred_us
     value = NO_VALUE if slot.value_field is None else kept.fields[slot.value_field]
-    return NO_VALUE if too_long(value) or slot.scope == SESSION and value[0] == STRING else value
+    return NO_VALUE if too_long(value) or (slot.scope == SESSION and value[0] == STRING) else value
 
 
 def too_long(value: Value) -> bool:
@@ -316,7 +343,9 @@ def read_at(view: View, source: Source, *, previous: bool) -> Value:
         if view.plan.slots[source_id].scope == SESSION:
             if view.session is None:
                 return NO_VALUE
-            events = [event for event in view.session.events if not (previous and event is view.event)]
+            events = [
+                event for event in view.session.events if not (previous and event is view.event)
+            ]
         if not complete(view, source_id):
             return NO_VALUE
         return read_slot(events, view.plan, source_id, part, view.now_us)
@@ -329,7 +358,9 @@ def read_at(view: View, source: Source, *, previous: bool) -> Value:
     if kind == SOURCE_CONSENT:
         return read_consent(view, source_id)
     if kind == SOURCE_SESSION:
-        return NO_VALUE if view.session is None else read_session(view, source_id, previous=previous)
+        return (
+            NO_VALUE if view.session is None else read_session(view, source_id, previous=previous)
+        )
     if kind == SOURCE_PROFILE:
         return read_profile(view, events, source_id, previous=previous)
     return (TIME, view.now_us) if kind == SOURCE_NOW else NO_VALUE
@@ -344,7 +375,7 @@ def read_derived(view: View, derived_id: int, *, previous: bool) -> Value:
     if derived.kind == LOGISTIC:
         return DOUBLE, score.logistic(total)
     engagement = 1.0 - score.exp(-total)
-    return DOUBLE, engagement if engagement > 0.0 else 0.0
+    return DOUBLE, max(0.0, engagement)
 
 
 def newest(entries: list[tuple]) -> Value | None:
@@ -375,8 +406,13 @@ def read_session(view: View, session_field: int, *, previous: bool) -> Value:
     if not events:
         return NO_VALUE
     times = [event.occurred_us for event in events]
-    values = ((INT, len(events)), (TIME, min(times)), (DURATION, max(times) - min(times)), (INT, session.ordinal),
-              (BOOL, view.session_is_new and not previous))
+    values = (
+        (INT, len(events)),
+        (TIME, min(times)),
+        (DURATION, max(times) - min(times)),
+        (INT, session.ordinal),
+        (BOOL, view.session_is_new and not previous),
+    )
     return values[session_field]
 
 
@@ -387,4 +423,6 @@ def read_profile(view: View, events: list[Event], profile_field: int, *, previou
     if not events:
         return NO_VALUE
     times = [event.occurred_us for event in events]
-    return ((TIME, min(times)), (TIME, max(times)), (DURATION, view.now_us - min(times)))[profile_field - 2]
+    return ((TIME, min(times)), (TIME, max(times)), (DURATION, view.now_us - min(times)))[
+        profile_field - 2
+    ]

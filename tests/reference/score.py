@@ -15,7 +15,14 @@ EXP_OVERFLOW = float.fromhex("0x1.62e42fefa39efp+9")
 EXP_UNDERFLOW = float.fromhex("-0x1.74910d52d3051p+9")
 SQRT2 = float.fromhex("0x1.6a09e667f3bcdp+0")
 # r coth(r / 2) = 2 + sum of 2 B(2n) / (2n)! r^2n; Bernoulli numbers B(2) … B(12).
-BERNOULLI = (Fraction(1, 6), Fraction(-1, 30), Fraction(1, 42), Fraction(-1, 30), Fraction(5, 66), Fraction(-691, 2730))
+BERNOULLI = (
+    Fraction(1, 6),
+    Fraction(-1, 30),
+    Fraction(1, 42),
+    Fraction(-1, 30),
+    Fraction(5, 66),
+    Fraction(-691, 2730),
+)
 EXP_TERMS = tuple(float(2 * b / math.factorial(2 * n)) for n, b in enumerate(BERNOULLI, start=1))
 LOG_TERMS = tuple(2.0 / (2 * n + 1) for n in range(1, 11))
 
