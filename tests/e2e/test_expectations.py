@@ -105,3 +105,12 @@ def test_a_fifth_session_forgets_the_oldest():
         subject.session_of(f"s{index}", index * MINUTE_US)
     assert {session.key for session in subject.sessions} == {"s1", "s2", "s3", "s4"}
     assert subject.session_of("s0", 0).ordinal == 6
+
+
+@pytest.mark.parametrize("name", ["serenade", "retail", "generated"])
+def test_the_guide_states_the_committed_numbers(root, name):
+    guide = (root / "docs" / "guides" / "demo.md").read_text()
+    expected = committed(name)
+    counts = [expected[key] for key in ("sent", "accepted", "duplicates", "subjects", "sessions")]
+    counts += [sum(expected[key].values()) for key in ("refused", "triggers")] + [expected["events_by_type"]["consent"]]
+    assert [count for count in counts if f" {count:,} |" not in guide] == []
