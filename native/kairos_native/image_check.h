@@ -15,6 +15,7 @@
 
 enum {
     IMAGE_ALIGNMENT = 64,
+    IMAGE_HASH_FIRST = 40,              /* the plan id covers all that follows it, the rest of the header too */
     IMAGE_BUCKETS_MAX = 256,            /* buckets of one window */
     IMAGE_WINDOW_US_MAX_LOG2 = 56       /* two thousand years: sums of a time and a window stay inside int64 */
 };
@@ -442,7 +443,8 @@ static inline int32_t image_check(const uint8_t *data, uint64_t size, char *mess
     image_view v = {data, header, (const kairos_section *)(data + sizeof *header), message, message_size};
     uint8_t digest[BLAKE2B_256_SIZE];
     if (message_size) message[0] = 0;
-    if (size < sizeof *header || memcmp(header->magic, "KAIRPLAN", 8) || header->image_size != size) {
+    if (size < sizeof *header || memcmp(header->magic, "KAIRPLAN", 8) || header->image_size != size
+        || size % IMAGE_ALIGNMENT) {
         image_fail(&v, "not a plan image, or cut off");
         return STATUS_IMAGE_CORRUPT;
     }
@@ -451,7 +453,7 @@ static inline int32_t image_check(const uint8_t *data, uint64_t size, char *mess
                    header->semantics_version, KAIROS_IMAGE_VERSION, KAIROS_SEMANTICS_VERSION);
         return STATUS_IMAGE_VERSION;
     }
-    blake2b_256(data + sizeof *header, size - sizeof *header, digest);
+    blake2b_256(data + IMAGE_HASH_FIRST, size - IMAGE_HASH_FIRST, digest);
     if (memcmp(digest, header->plan_id, sizeof digest)) {
         image_fail(&v, "the plan id is not the hash of the bytes");
         return STATUS_IMAGE_CORRUPT;

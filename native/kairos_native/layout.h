@@ -228,7 +228,7 @@ typedef struct kairos_section {
 
 typedef struct kairos_image_header {
     uint8_t magic[8];             /* "KAIRPLAN" */
-    uint8_t plan_id[32];          /* BLAKE2b-256 of all bytes after this header */
+    uint8_t plan_id[32];          /* BLAKE2b-256 of all bytes after this field */
     uint64_t image_size;
     uint32_t version;             /* KAIROS_IMAGE_VERSION */
     uint32_t semantics_version;

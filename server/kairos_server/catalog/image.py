@@ -23,6 +23,8 @@ MAGIC = b"KAIRPLAN"
 IMAGE_VERSION = 1
 SEMANTICS_VERSION = 1
 ALIGNMENT = 64
+HASH_FIRST = 40
+"""Bytes before it are the magic and the plan id."""
 CANDIDATE_FLAG_LOGISTIC, CANDIDATE_FLAG_FALLBACK = 1, 2
 
 # Sections in the order of enum kairos_section_id, with their element types.
@@ -279,13 +281,15 @@ class _Writer:
         parts[0] = table.tobytes()
         tail = bytes(-offset % ALIGNMENT)
         body = b"".join([*parts, tail])
-        return self._header(offset + len(tail), hashlib.blake2b(body, digest_size=32).digest()) + body
+        header = self._header(offset + len(tail))
+        # The id covers the rest of the header too: plans of two tenants never have one id.
+        plan_id = hashlib.blake2b(header[HASH_FIRST:] + body, digest_size=32).digest()
+        return header[: HASH_FIRST - 32] + plan_id + header[HASH_FIRST:] + body
 
-    def _header(self, image_size: int, plan_id: bytes) -> bytes:
+    def _header(self, image_size: int) -> bytes:
         model = self._model
         header = np.zeros(1, dtype=tables.HEADER)
         header["magic"] = MAGIC
-        header["plan_id"] = plan_id
         header["image_size"] = image_size
         header["version"] = IMAGE_VERSION
         header["semantics_version"] = SEMANTICS_VERSION

@@ -26,6 +26,9 @@ from kairos_server.catalog.model import Constant, Duration, Leaf, LeafOp, Rule, 
 ROW_BYTES_MAX = 256 << 20
 """Bytes of all rows of one index; beyond it columns get fewer buckets, then the least used ones get none."""
 THRESHOLDS_MAX = 256
+"""A column with at most so many distinct numbers is exact."""
+QUANTILES = 64
+"""Thresholds of a column with more: its leaves are residual anyway, and fewer rows stay in the cache."""
 STRINGS_MAX = 1024
 BUCKETS_MIN = 8
 """Halving stops here."""
@@ -196,6 +199,7 @@ def _quantiles(numbers: Counter[int | float], count_max: int) -> list[int | floa
     if len(ordered) <= count_max:
         return ordered
     weight = np.cumsum([numbers[number] for number in ordered])
+    count_max = min(count_max, QUANTILES)
     wanted = (np.arange(count_max) + 0.5) * (int(weight[-1]) / count_max)
     return [ordered[i] for i in np.unique(np.searchsorted(weight, wanted)).tolist()]
 
