@@ -44,7 +44,8 @@ cdef struct feature_view:
 # Counts the event, finds or opens its session, updates every slot whose type and filter fit.
 #   Returns: the event's session inside the record, or NULL; *is_new = 1 when the event opened it
 #   Cost:    O(slots of the event type)
-cdef kairos_session* record_apply(const plan* image, kairos_record* record, const feature_event* event, uint32_t* is_new) noexcept nogil
+cdef kairos_session* record_apply(const plan* image, kairos_record* record, const feature_event* event,
+                                  uint32_t* is_new) noexcept nogil
 # Value of a source; VALUE_ABSENT where there is none or the feature is incomplete. *_PREVIOUS reads the record as it was before
 # the event, at the same `now_us`; VALUE_ABSENT where no event takes part.
 #   Cost: O(1), windows O(buckets), derived O(terms), traits O(entries)

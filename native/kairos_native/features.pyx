@@ -15,7 +15,8 @@ cdef extern from "score.h" nogil:
     double kairos_add_weighted(double sum, double weight, double value)
 
 
-cdef kairos_session* record_apply(const plan* image, kairos_record* record, const feature_event* event, uint32_t* is_new) noexcept nogil:
+cdef kairos_session* record_apply(const plan* image, kairos_record* record, const feature_event* event,
+                                  uint32_t* is_new) noexcept nogil:
     cdef uint32_t event_type = event.event_type if event.event_type <= image.header.event_type_count else 0
     cdef const kairos_range* slots = &image.type_slots[event_type]
     cdef kairos_session* session
@@ -30,7 +31,8 @@ cdef kairos_session* record_apply(const plan* image, kairos_record* record, cons
         record.late_count += 1
     session = record_take_session(record, event.session_key, event.occurred_us, event.session_gap_us, is_new)
     for index in range(slots.count):
-        slot_update(image, record, session, image.slot_list[slots.first + index], event.fields, event.occurred_us, event.late != 0)
+        slot_update(image, record, session, image.slot_list[slots.first + index], event.fields, event.occurred_us,
+                    event.late != 0)
     return session
 
 

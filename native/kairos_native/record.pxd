@@ -38,7 +38,8 @@ cdef void record_set_consent(kairos_record* record, uint32_t purpose, bint grant
 #   Cost: O(entries)
 cdef kairos_entry* record_find_entry(const kairos_record* record, uint32_t tag, uint32_t id, const uint8_t* name,
                                      uint32_t name_size) noexcept nogil
-# Returns an entry with this name and text, made or resized in place, its other fields cleared; NULL (nothing changed) when it does not fit.
+# Returns an entry with this name and text, made or resized in place, its other fields cleared; NULL, with nothing changed, when
+# it does not fit.
 #   Bounds: name_size <= 255; text_size <= 65535; `text` and `name` outside the record
 #   Owns:   valid until the next change of entries; sessions and slots never move
 cdef kairos_entry* record_put_entry(kairos_record* record, uint32_t tag, uint32_t id, const uint8_t* name, uint32_t name_size,

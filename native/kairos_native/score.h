@@ -135,7 +135,8 @@ static inline void kairos_linear_portable(const float *weights, uint32_t stride,
 #if defined(__x86_64__)
 /* Eight sums of 8 lanes hide the latency of the additions; what is left after blocks of 64 goes 16 at a time. */
 __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
-        const float *weights, uint32_t stride, const float *features, uint32_t feature_count, const float *bias, float *scores) {
+        const float *weights, uint32_t stride, const float *features, uint32_t feature_count, const float *bias,
+        float *scores) {
     uint32_t first = 0;
     for (; first + 64 <= stride; first += 64) {
         const float *row = weights + first;
@@ -162,7 +163,8 @@ __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
 }
 
 __attribute__((target("avx512f"))) static inline void kairos_linear_avx512(
-        const float *weights, uint32_t stride, const float *features, uint32_t feature_count, const float *bias, float *scores) {
+        const float *weights, uint32_t stride, const float *features, uint32_t feature_count, const float *bias,
+        float *scores) {
     uint32_t first = 0;
     for (; first + 128 <= stride; first += 128) {
         const float *row = weights + first;

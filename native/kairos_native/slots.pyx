@@ -1,10 +1,16 @@
 # Contract in slots.pxd. A slot's bytes are all zero until its first event; each kind reads that as "no event".
+from libc.stddef cimport size_t
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memset
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_SLOT_TEXT_SIZE_MAX
 from kairos_native.plan cimport plan
 from kairos_native.record cimport (entry_text, record_count_dropped, record_drop_entry, record_find_entry, record_put_entry)
+
+cdef extern from "compare.h" nogil:
+    enum:
+        COMPARE_EQUAL
+    uint32_t compare_operand(const uint8_t* strings, const kairos_value* value, const kairos_operand* operand)
 
 cdef extern from "score.h" nogil:
     double kairos_exp(double x)
@@ -18,7 +24,8 @@ cdef enum:
 
 
 # Bytes of a slot, or NULL where the record's layout is older than the slot or there is no such session.
-cdef inline uint8_t* slot_bytes(const kairos_record* record, const kairos_session* session, const kairos_slot* slot) noexcept nogil:
+cdef inline uint8_t* slot_bytes(const kairos_record* record, const kairos_session* session,
+                                const kairos_slot* slot) noexcept nogil:
     if record == NULL:
         return NULL
     if slot.scope == SLOT_SCOPE_SUBJECT:
@@ -32,39 +39,15 @@ cdef inline uint8_t* slot_bytes(const kairos_record* record, const kairos_sessio
 
 # ---------------------------------------------------------------- filters
 
-# An integer equals a double when the double is whole and exactly that number; the bound keeps the cast defined.
-cdef inline bint int_equals_double(int64_t number, double other) noexcept nogil:
-    return -9223372036854775808.0 <= other < 9223372036854775808.0 and <double><int64_t>other == other and <int64_t>other == number
-
-
-# CEL's `==` between a value and a constant; an absent value errs, that is, does not hold.
-cdef bint filter_equals(const plan* image, const kairos_value* value, const kairos_operand* operand) noexcept nogil:
-    cdef double left, right
-    if value.kind == VALUE_INT and operand.kind == VALUE_DOUBLE:
-        return int_equals_double(<int64_t>value.bits, (<const double*>&operand.bits)[0])
-    if value.kind == VALUE_DOUBLE and operand.kind == VALUE_INT:
-        return int_equals_double(<int64_t>operand.bits, (<const double*>&value.bits)[0])
-    if value.kind != operand.kind or value.kind == VALUE_ABSENT:
-        return False
-    if value.kind == VALUE_NULL:
-        return True
-    if value.kind == VALUE_DOUBLE:
-        left = (<const double*>&value.bits)[0]
-        right = (<const double*>&operand.bits)[0]
-        return left == right
-    if value.kind == VALUE_STRING:
-        if value.size != operand.size:
-            return False
-        return value.size == 0 or memcmp(<const void*>value.bits, image.strings + operand.bits, value.size) == 0
-    return value.bits == operand.bits
-
-
+# Filters are equalities with constants, in CEL's meaning; an absent value errs, that is, does not hold.
 cdef bint slot_filter_holds(const plan* image, const kairos_slot* slot, const kairos_value* fields) noexcept nogil:
     cdef uint32_t index
     cdef const kairos_leaf* leaf
     for index in range(slot.filter_count):
         leaf = &image.leaves[slot.filter_first + index]
-        if leaf.op != LEAF_EQ or not filter_equals(image, &fields[leaf.column], &image.operands[leaf.operand_first]):
+        if leaf.op != LEAF_EQ:
+            return False
+        if compare_operand(image.strings, &fields[leaf.column], &image.operands[leaf.operand_first]) != COMPARE_EQUAL:
             return False
     return True
 

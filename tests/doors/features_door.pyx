@@ -5,11 +5,12 @@ kairos_value_kind, payload None, bool, int, float or bytes.
 """
 
 from libc.stddef cimport size_t
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 from kairos_native.features cimport (feature_complete, feature_event, feature_read, feature_view, record_apply, record_load,
-                                     record_new, record_open_session, record_seal, record_set_consent, record_set_trait, slot_birth)
+                                     record_new, record_open_session, record_seal, record_set_consent,
+                                     record_set_trait, slot_birth)
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_RECORD_SIZE_MAX, KAIROS_SESSIONS_KEPT
 from kairos_native.plan cimport plan
@@ -232,7 +233,7 @@ cdef class Record:
                 event.sequence += 1
                 record_apply(&image.image, self.record, &event, &self.is_new)
 
-    cdef void view_of(self, Plan image, int64_t now_us, births, gap_us, kairos_value* context, feature_view* view, slot_birth* born) except *:
+    cdef void view_of(self, Plan image, int64_t now_us, births, gap_us, feature_view* view, slot_birth* born) except *:
         memset(view, 0, sizeof(feature_view))
         for index, (sequence, complete_from_us) in enumerate(births):
             born[index].sequence = sequence
@@ -257,7 +258,7 @@ cdef class Record:
         cdef slot_birth born[256]
         cdef kairos_source source
         cdef kairos_value value
-        self.view_of(image, now_us, births, gap_us, NULL, &view, born)
+        self.view_of(image, now_us, births, gap_us, &view, born)
         found = []
         memset(&source, 0, sizeof(source))
         for kind, id, part in sources:
@@ -275,7 +276,7 @@ cdef class Record:
         cdef kairos_value value
         cdef int64_t index
         cdef uint64_t total = 0
-        self.view_of(image, now_us, births, None, NULL, &view, born)
+        self.view_of(image, now_us, births, None, &view, born)
         memset(&source, 0, sizeof(source))
         source.kind, source.id, source.part = source_of
         with nogil:
@@ -287,7 +288,7 @@ cdef class Record:
     def complete(self, Plan image, int64_t now_us, births, gap_us=None):
         cdef feature_view view
         cdef slot_birth born[256]
-        self.view_of(image, now_us, births, gap_us, NULL, &view, born)
+        self.view_of(image, now_us, births, gap_us, &view, born)
         return [bool(feature_complete(&view, index)) for index in range(image.image.slot_count)]
 
     def set_trait(self, bytes name, pair, int64_t occurred_us):

@@ -18,7 +18,8 @@ def logistic(double x):
 
 def linear(const float[:, ::1] weights, const float[::1] features, const float[::1] bias, float[::1] scores, uint32_t kernel):
     """Fills `scores`. Shapes: weights[feature][stride], bias[stride], scores[stride]."""
-    score_linear(&weights[0, 0], <uint32_t>weights.shape[1], &features[0], <uint32_t>features.shape[0], &bias[0], &scores[0], kernel)
+    score_linear(&weights[0, 0], <uint32_t>weights.shape[1], &features[0], <uint32_t>features.shape[0],
+                 &bias[0], &scores[0], kernel)
 
 
 def linear_repeat(const float[:, ::1] weights, const float[::1] features, const float[::1] bias, float[::1] scores,
