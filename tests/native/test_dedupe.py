@@ -61,7 +61,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps=STEPS)
 def test_behaves_as_a_dictionary(tmp_path_factory, steps) -> None:
     path = tmp_path_factory.mktemp("dedupe")

@@ -41,7 +41,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=STEPS, probes=st.lists(KEYS, max_size=5))
 def test_behaves_as_sorted_dictionaries(tmp_path_factory, steps, probes) -> None:
     folder = os.fsencode(tmp_path_factory.mktemp("view"))
