@@ -233,3 +233,21 @@ def test_migration_keeps_everything_and_adds_empty_slots() -> None:
     assert again.load(subject.plan, grown.bytes()) == STATUS_OK
     assert again.header()["layout_id"] == len(new.slots)
     assert again.read(subject.plan, sources[:4], now_us, births[:4], MINUTE) == before
+
+
+def test_a_text_without_room_leaves_its_time() -> None:
+    subject = Subject(plan_of(ref.Slot(ref.LAST, value_field=12), ref.Slot(ref.COUNT)))
+    subject.at(1, (ref.STRING, b"old"))
+    for index in range(64):
+        subject.record.set_trait(b"n%0127d" % index, (ref.STRING, b"v" * 1024), 1)
+    for index in range(64, 80):
+        subject.record.set_trait(b"m%d" % index, (ref.STRING, b""), 1)
+    dropped = subject.record.header()["dropped_count"]
+    subject.at(2, (ref.STRING, b"y" * 255))
+    assert subject.slot(0, 2) == ref.NO_VALUE
+    assert subject.slot(0, 2, ref.PART_TIME) == (ref.TIME, 2)
+    assert subject.slot(1, 2) == (ref.INT, 2)
+    assert subject.record.header()["dropped_count"] == dropped + 1
+    assert not [entry for entry in subject.record.entries() if entry[0] == 3]
+    subject.at(3, (ref.STRING, b"new"))
+    assert subject.slot(0, 3) == (ref.STRING, b"new")
