@@ -11,6 +11,17 @@ static inline uint64_t kairos_load64(const uint8_t *p) {
     return x;
 }
 
+/* Returns 1 to 7 bytes, the rest zero, by loads that overlap: a copy of unknown size would be a call. */
+static inline uint64_t kairos_load_tail(const uint8_t *p, size_t size) {
+    uint32_t low, high;
+    if (size >= 4) {
+        memcpy(&low, p, 4);
+        memcpy(&high, p + size - 4, 4);
+        return low | (uint64_t)high << (8 * (size - 4));
+    }
+    return (uint64_t)p[0] | (uint64_t)p[size >> 1] << (8 * (size >> 1)) | (uint64_t)p[size - 1] << (8 * (size - 1));
+}
+
 /* Folds a 64 x 64 -> 128 bit product; the mixing step of the multiply-fold family of hashes. */
 static inline uint64_t kairos_fold(uint64_t a, uint64_t b) {
     __uint128_t product = (__uint128_t)a * b;
@@ -27,8 +38,7 @@ static inline uint64_t kairos_hash64(uint32_t space, const void *data, size_t si
         size -= 8;
     }
     if (size) {
-        uint64_t tail = 0;
-        memcpy(&tail, p, size);
+        uint64_t tail = kairos_load_tail(p, size);
         hash = kairos_fold(hash ^ tail, 0xE7037ED1A0B428DBull);
     }
     return kairos_fold(hash ^ 0x8EBC6AF09C88C6E3ull, 0x589965CC75374CC3ull);

@@ -53,13 +53,14 @@ WIRE_COLD int32_t wire_refuse(wire_fault *fault, int32_t status, const char *fie
 }
 
 /* The same for `list[index].part`, or `list[index]` where the part is empty. */
-WIRE_COLD int32_t wire_refuse_item(wire_fault *fault, int32_t status, const char *list, uint32_t index, const char *part, wire_text seen) {
+WIRE_COLD int32_t wire_refuse_item(
+    wire_fault *fault, int32_t status, const char *list, uint32_t index, const char *part, wire_text seen) {
     char field[WIRE_FIELD_SIZE_MAX];
     snprintf(field, sizeof field, "%s[%u]%s%s", list, (unsigned)index, part[0] ? "." : "", part);
     return wire_refuse(fault, status, field, seen);
 }
 
-/* The fields of an element of a list that may hold many; positions are offsets, so that the list of a whole event fits 3 KiB of stack. */
+/* Where an element of a list lies, from the message's start: 8 bytes, so that all lists of an event fit 3 KiB of stack. */
 typedef struct wire_span {
     uint32_t start;
     uint32_t size;
@@ -120,7 +121,8 @@ WIRE_PART int32_t wire_read_attribute(const uint8_t *p, const uint8_t *end, wire
 WIRE_PART inline int wire_time_valid(int64_t time_us) { return time_us >= 0 && time_us <= WIRE_TIME_US_MAX; }
 
 /* Checks the value that counts. */
-WIRE_PART inline int32_t wire_check_value(const wire_attribute *attribute, const wire_list *list, uint32_t index, wire_fault *fault) {
+WIRE_PART inline int32_t wire_check_value(
+    const wire_attribute *attribute, const wire_list *list, uint32_t index, wire_fault *fault) {
     const kairos_value *value = &attribute->value;
     wire_text text = {(const uint8_t *)(uintptr_t)value->bits, value->size};
     switch (value->kind) {
@@ -144,7 +146,8 @@ WIRE_PART inline int32_t wire_check_value(const wire_attribute *attribute, const
 }
 
 /* Replaces the name by its canonical form, which is copied only where it differs, and hashes it. */
-WIRE_PART inline int32_t wire_check_name(wire_attribute *attribute, const wire_list *list, uint32_t index, arena *memory, wire_fault *fault) {
+WIRE_PART inline int32_t wire_check_name(
+    wire_attribute *attribute, const wire_list *list, uint32_t index, arena *memory, wire_fault *fault) {
     wire_text raw = {attribute->name, attribute->name_size};
     uint8_t canonical[2 * KAIROS_ATTRIBUTE_NAME_SIZE_MAX];
     if (attribute->name_id) {
@@ -174,22 +177,50 @@ WIRE_PART inline int wire_same_name(const wire_attribute *a, const wire_attribut
     return a->name_hash == b->name_hash && a->name_size == b->name_size && !memcmp(a->name, b->name, a->name_size);
 }
 
-enum { WIRE_TABLE_SIZE_MAX = 2 * KAIROS_EVENT_ATTRIBUTES_MAX };
+enum { WIRE_TABLE_SIZE_MAX = 2 * KAIROS_EVENT_ATTRIBUTES_MAX, WIRE_PROBES_MAX = 16 };
 
-/* Puts attribute `index` into an open-addressing table of positions + 1, at most half full; says whether an earlier one has the
- * same name or id. Colliding names cost at most 256 * 255 / 2 probes for an event. */
-WIRE_PART inline int wire_seen_before(uint16_t *table, uint32_t mask, const wire_attribute *attributes, uint32_t index) {
-    const wire_attribute *attribute = attributes + index;
-    uint64_t hash = attribute->name_id ? attribute->name_id * 0x9E3779B97F4A7C15ull >> 32 : attribute->name_hash;
-    uint32_t slot = (uint32_t)hash & mask;
-    for (; table[slot]; slot = (slot + 1) & mask)
-        if (wire_same_name(attributes + table[slot] - 1, attribute)) return 1;
-    table[slot] = (uint16_t)(index + 1);
+/* Open addressing over positions + 1, at most half full. */
+typedef struct wire_table {
+    uint16_t slots[WIRE_TABLE_SIZE_MAX];
+    uint32_t mask;
+    uint32_t keyed;
+    uint8_t key[16];
+} wire_table;
+
+WIRE_PART inline uint32_t wire_first_slot(const wire_table *table, const wire_attribute *attribute) {
+    uint64_t hash[2] = {attribute->name_hash, 0};
+    if (attribute->name_id) hash[0] = attribute->name_id * 0x9E3779B97F4A7C15ull >> 32;
+    if (table->keyed) {
+        const void *data = attribute->name_id ? (const void *)&attribute->name_id : attribute->name;
+        kairos_siphash128(table->key, data, attribute->name_id ? 4 : attribute->name_size, (uint8_t *)hash);
+    }
+    return (uint32_t)hash[0] & table->mask;
+}
+
+/* Adds attribute `index`. Returns 1 where an earlier one has the same name or id, -1 after too many probes, else 0. */
+WIRE_PART inline int wire_table_add(wire_table *table, const wire_attribute *attributes, uint32_t index) {
+    uint32_t slot = wire_first_slot(table, attributes + index), probes = 0;
+    for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
+        if (wire_same_name(attributes + table->slots[slot] - 1, attributes + index)) return 1;
+        if (++probes > WIRE_PROBES_MAX && !table->keyed) return -1;
+    }
+    table->slots[slot] = (uint16_t)(index + 1);
     return 0;
 }
 
-/* Reads the elements of a list into the arena: wire format and UTF-8 only. `spans` is not const, because gcc takes a const pointer for
- * a read of the whole array, of which only `count` elements are set. */
+/* Builds the table again under a key. The hash of names is not keyed, so a sender can choose names that collide; where
+ * addresses lie is a secret that costs nothing. It decides how long the search takes, never what it finds. */
+WIRE_COLD int wire_table_rekey(wire_table *table, const wire_attribute *attributes, uint32_t index) {
+    uint64_t places[2] = {(uint64_t)(uintptr_t)table, (uint64_t)(uintptr_t)attributes};
+    memcpy(table->key, places, sizeof table->key);
+    memset(table->slots, 0, (table->mask + 1) * sizeof *table->slots);
+    table->keyed = 1;
+    for (uint32_t i = 0; i < index; i++) wire_table_add(table, attributes, i);
+    return wire_table_add(table, attributes, index);
+}
+
+/* Reads the elements of a list into the arena: wire format and UTF-8 only. `spans` is not const, because gcc takes a const
+ * pointer for a read of the whole array, of which only `count` elements are set. */
 WIRE_PART int32_t wire_read_list(
     const uint8_t *data, wire_span *spans, uint32_t count, const wire_list *list, wire_attribute **result, arena *memory,
     wire_fault *fault) {
@@ -210,19 +241,23 @@ WIRE_PART int32_t wire_read_list(
 }
 
 /* Checks the elements in their order; of one element: name, form of the name, reserved, duplicate, value. */
-WIRE_PART int32_t wire_check_list(wire_attribute *attributes, uint32_t count, const wire_list *list, arena *memory, wire_fault *fault) {
-    uint16_t table[WIRE_TABLE_SIZE_MAX];
-    uint32_t mask = 1;
+WIRE_PART int32_t wire_check_list(
+    wire_attribute *attributes, uint32_t count, const wire_list *list, arena *memory, wire_fault *fault) {
+    wire_table table;
+    uint32_t slots = 1;
     if (!count) return STATUS_OK;
-    while (mask < 2 * count) mask *= 2;
-    memset(table, 0, mask * sizeof *table);
-    mask -= 1;
+    while (slots < 2 * count) slots *= 2;
+    memset(table.slots, 0, slots * sizeof *table.slots);
+    table.mask = slots - 1;
+    table.keyed = 0;
     for (uint32_t i = 0; i < count; i++) {
         wire_text raw = {attributes[i].name, attributes[i].name_size};
         const char *part = attributes[i].name_id ? "name_id" : "name";
         int32_t status = wire_check_name(attributes + i, list, i, memory, fault);
         if (status != STATUS_OK) return status;
-        if (wire_seen_before(table, mask, attributes, i))
+        int seen = wire_table_add(&table, attributes, i);
+        if (seen < 0) seen = wire_table_rekey(&table, attributes, i);
+        if (seen)
             return wire_refuse_item(fault, STATUS_ATTRIBUTE_DUPLICATE, list->path, i, part, raw);
         status = wire_check_value(attributes + i, list, i, fault);
         if (status != STATUS_OK) return status;

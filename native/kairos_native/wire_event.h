@@ -16,14 +16,15 @@ typedef struct wire_event_fields {
 } wire_event_fields;
 
 static const char *const wire_event_names[WIRE_EVENT_FIELDS] = {
-    "", "event_id", "event_type", "subject_id", "session_id", "occurred_time_us", "attributes", "device_type", "channel", "urgency",
-    "persona", "url", "referrer", "value_minor", "currency_code", "traits", "consents", "tenant_id"};
+    "", "event_id", "event_type", "subject_id", "session_id", "occurred_time_us", "attributes", "device_type", "channel",
+    "urgency", "persona", "url", "referrer", "value_minor", "currency_code", "traits", "consents", "tenant_id"};
 
 static const wire_list wire_event_attributes = {"attributes", &wire_reserved_event, SPACE_EVENT_FIELD, KAIROS_STRING_SIZE_MAX};
 static const wire_list wire_event_traits = {"traits", &wire_reserved_trait, SPACE_TRAIT, KAIROS_RECORD_TRAIT_SIZE_MAX};
 
 /* Notes the place of one more element of a list; 0 when the list is full. */
-WIRE_PART inline int wire_add_span(wire_span *spans, uint32_t *count, uint32_t limit, const uint8_t *data, const wire_field *field) {
+WIRE_PART inline int wire_add_span(
+    wire_span *spans, uint32_t *count, uint32_t limit, const uint8_t *data, const wire_field *field) {
     if (*count == limit) return 0;
     spans[*count].start = (uint32_t)(field->data - data);
     spans[*count].size = field->size;
@@ -49,16 +50,16 @@ WIRE_PART int32_t wire_read_event(const uint8_t *data, uint32_t size, wire_event
         case WIRE_TAG(16, WIRE_BYTES):
             room = wire_add_span(fields->consents, &fields->consent_count, KAIROS_EVENT_CONSENTS_MAX, data, &field);
             break;
-        case WIRE_TAG(1, WIRE_BYTES): case WIRE_TAG(2, WIRE_BYTES): case WIRE_TAG(3, WIRE_BYTES): case WIRE_TAG(4, WIRE_BYTES):
-        case WIRE_TAG(10, WIRE_BYTES): case WIRE_TAG(11, WIRE_BYTES): case WIRE_TAG(12, WIRE_BYTES): case WIRE_TAG(14, WIRE_BYTES):
-        case WIRE_TAG(17, WIRE_BYTES):
+        case WIRE_TAG(1, WIRE_BYTES): case WIRE_TAG(2, WIRE_BYTES): case WIRE_TAG(3, WIRE_BYTES):
+        case WIRE_TAG(4, WIRE_BYTES): case WIRE_TAG(10, WIRE_BYTES): case WIRE_TAG(11, WIRE_BYTES):
+        case WIRE_TAG(12, WIRE_BYTES): case WIRE_TAG(14, WIRE_BYTES): case WIRE_TAG(17, WIRE_BYTES):
             if (!wire_utf8_valid(field.data, field.size))
                 return wire_refuse(fault, STATUS_UTF8_INVALID, wire_event_names[field.tag >> 3], wire_nothing);
             fields->texts[field.tag >> 3].data = field.data;
             fields->texts[field.tag >> 3].size = field.size;
             break;
-        case WIRE_TAG(5, WIRE_VARINT): case WIRE_TAG(7, WIRE_VARINT): case WIRE_TAG(8, WIRE_VARINT): case WIRE_TAG(9, WIRE_VARINT):
-        case WIRE_TAG(13, WIRE_VARINT):
+        case WIRE_TAG(5, WIRE_VARINT): case WIRE_TAG(7, WIRE_VARINT): case WIRE_TAG(8, WIRE_VARINT):
+        case WIRE_TAG(9, WIRE_VARINT): case WIRE_TAG(13, WIRE_VARINT):
             fields->numbers[field.tag >> 3] = field.bits;
             fields->present |= 1u << (field.tag >> 3);
             break;
@@ -104,14 +105,18 @@ WIRE_PART int32_t wire_check_consents(wire_event *event, wire_fault *fault) {
     for (uint32_t i = 0; i < event->consent_count; i++) {
         wire_consent *consent = event->consents + i;
         wire_text purpose = {consent->purpose, consent->purpose_size};
-        if (!purpose.size) return wire_refuse_item(fault, STATUS_CONSENT_PURPOSE_UNKNOWN, "consents", i, "purpose", wire_nothing);
+        if (!purpose.size)
+            return wire_refuse_item(fault, STATUS_CONSENT_PURPOSE_UNKNOWN, "consents", i, "purpose", wire_nothing);
         if (consent->granted > WIRE_CONSENT_STATUS_MAX)
             return wire_refuse_item(fault, STATUS_ENUM_INVALID, "consents", i, "status", wire_nothing);
-        if (!consent->granted) return wire_refuse_item(fault, STATUS_CONSENT_STATUS_INVALID, "consents", i, "status", wire_nothing);
+        if (!consent->granted)
+            return wire_refuse_item(fault, STATUS_CONSENT_STATUS_INVALID, "consents", i, "status", wire_nothing);
         consent->granted = consent->granted == 1;
-        for (uint32_t j = 0; j < i; j++)
-            if (event->consents[j].purpose_size == purpose.size && !memcmp(event->consents[j].purpose, purpose.data, purpose.size))
+        for (uint32_t j = 0; j < i; j++) {
+            const wire_consent *other = event->consents + j;
+            if (other->purpose_size == purpose.size && !memcmp(other->purpose, purpose.data, purpose.size))
                 return wire_refuse_item(fault, STATUS_ATTRIBUTE_DUPLICATE, "consents", i, "purpose", purpose);
+        }
     }
     return STATUS_OK;
 }
@@ -125,7 +130,8 @@ WIRE_PART inline int32_t wire_check_text(
 }
 
 /* Stores an enum; protobuf truncates its number to 32 bits, so this does. */
-WIRE_PART inline int32_t wire_check_enum(uint64_t number, uint32_t limit, const char *field, uint8_t *result, wire_fault *fault) {
+WIRE_PART inline int32_t wire_check_enum(
+    uint64_t number, uint32_t limit, const char *field, uint8_t *result, wire_fault *fault) {
     if ((uint32_t)number > limit) return wire_refuse(fault, STATUS_ENUM_INVALID, field, wire_nothing);
     *result = (uint8_t)number;
     return STATUS_OK;

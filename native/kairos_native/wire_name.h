@@ -22,9 +22,9 @@ WIRE_PART inline uint64_t wire_name_special(uint64_t word) {
 WIRE_PART inline int wire_name_plain(const uint8_t *name, uint32_t size) {
     uint64_t special;
     uint32_t i;
-    if (size < 8) return size && !wire_name_special(wire_load_short(name, size) | WIRE_EACH((uint64_t)'a') << (8 * size));
-    special = wire_name_special(wire_load64(name + size - 8));
-    for (i = 0; i + 8 < size; i += 8) special |= wire_name_special(wire_load64(name + i));
+    if (size < 8) return size && !wire_name_special(kairos_load_tail(name, size) | WIRE_EACH((uint64_t)'a') << (8 * size));
+    special = wire_name_special(kairos_load64(name + size - 8));
+    for (i = 0; i + 8 < size; i += 8) special |= wire_name_special(kairos_load64(name + i));
     return !special;
 }
 
@@ -44,8 +44,9 @@ WIRE_PART uint32_t wire_canonical_name(const uint8_t *name, uint32_t size, uint8
         if (byte < 0x20 || byte == 0x7F) return 0;
         if (byte == '.' && previous == '.') return 0;
         if (wire_is_upper(byte)) {
-            int next_is_lower = i + 1 < size && wire_is_lower(name[i + 1]);
-            if (wire_is_lower(previous) || wire_is_digit(previous) || (wire_is_upper(previous) && next_is_lower)) result[used++] = '_';
+            int after_word = wire_is_lower(previous) || wire_is_digit(previous);
+            int before_word = wire_is_upper(previous) && i + 1 < size && wire_is_lower(name[i + 1]);
+            if (after_word || before_word) result[used++] = '_';
             result[used++] = (uint8_t)(byte + ('a' - 'A'));
         } else {
             result[used++] = byte;
@@ -66,8 +67,10 @@ static const char *const wire_reserved_event_names[] = {
     "url", "late", "time", "type", "traits", "channel", "persona", "urgency", "user_id", "consents", "event_id", "referrer",
     "tenant_id", "attributes", "event_type", "session_id", "subject_id", "device_type", "producer_id", "value_minor",
     "currency_code", "occurred_time_us", "producer_sequence"};
-static const char *const wire_reserved_context_names[] = {"channel", "persona", "urgency", "scenario", "placement", "device_type"};
-static const char *const wire_reserved_trait_names[] = {"age", "event_count", "session_count", "last_seen_time", "first_seen_time"};
+static const char *const wire_reserved_context_names[] = {
+    "channel", "persona", "urgency", "scenario", "placement", "device_type"};
+static const char *const wire_reserved_trait_names[] = {
+    "age", "event_count", "session_count", "last_seen_time", "first_seen_time"};
 
 __attribute__((unused)) static const wire_reserved wire_reserved_event = {
     wire_reserved_event_names, {0, 0, 0, 0, 1, 4, 4, 5, 9, 12, 13, 17, 20, 20, 21, 21, 21, 22, 23}};

@@ -1,11 +1,13 @@
-/* Reads protobuf's wire format: varints, fields, UTF-8. The rules that these functions keep are W1 to W6 of wire.h. Every reader
- * takes the position and the end of the message and returns the position after what it read, or NULL when the bytes are
- * not what they must be; `end` never moves, and a position never passes it. */
+/* Reads protobuf's wire format: varints, fields, UTF-8. The rules that these functions keep are W1 to W5 of wire.h. Every
+ * reader takes the position and the end of the message and returns the position after what it read, or NULL when the bytes
+ * are not what they must be; `end` never moves, and a position never passes it. */
 #ifndef KAIROS_WIRE_READ_H
 #define KAIROS_WIRE_READ_H
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "hash.h"
 
 /* Marks functions that not every includer calls. */
 #define WIRE_PART __attribute__((unused)) static
@@ -17,7 +19,7 @@ enum { WIRE_VARINT_SIZE_MAX = 10, WIRE_TAG_SIZE_MAX = 5, WIRE_FIELD_NUMBER_MAX =
 /* A tag as it stands on the wire; usable as a case label. */
 #define WIRE_TAG(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
 
-/* One field. `bits` holds the number of a varint, fixed64 or fixed32; `data` and `size` the bytes of a length-delimited field. */
+/* One field. `bits`: the number of a varint, fixed64 or fixed32; `data` and `size`: the bytes of a length-delimited field. */
 typedef struct wire_field {
     const uint8_t *data;
     uint64_t bits;
@@ -67,8 +69,8 @@ WIRE_PART inline const uint8_t *wire_read_varint32(const uint8_t *p, const uint8
     return NULL;
 }
 
-/* Reads one field of any number. The caller switches on `tag` and ignores what it does not know, which is how unknown fields, and
- * known fields of another wire type, are skipped. Groups (types 3 and 4) and types 6 and 7 are refused. */
+/* Reads one field of any number. The caller switches on `tag` and ignores what it does not know, which is how unknown fields,
+ * and known fields of another wire type, are skipped. Groups (types 3 and 4) and types 6 and 7 are refused. */
 WIRE_PART inline const uint8_t *wire_read_field(const uint8_t *p, const uint8_t *end, wire_field *field) {
     uint32_t narrow;
     p = wire_read_varint32(p, end, &field->tag);
@@ -95,23 +97,6 @@ WIRE_PART inline const uint8_t *wire_read_field(const uint8_t *p, const uint8_t 
     }
 }
 
-WIRE_PART inline uint64_t wire_load64(const uint8_t *p) {
-    uint64_t word;
-    memcpy(&word, p, 8);
-    return word;
-}
-
-/* Returns 1 to 7 bytes as one word, the rest zero, without reading past them: two loads that overlap. */
-WIRE_PART inline uint64_t wire_load_short(const uint8_t *p, uint32_t size) {
-    uint32_t low, high;
-    if (size >= 4) {
-        memcpy(&low, p, 4);
-        memcpy(&high, p + size - 4, 4);
-        return low | (uint64_t)high << (8 * (size - 4));
-    }
-    return (uint64_t)p[0] | (uint64_t)p[size >> 1] << (8 * (size >> 1)) | (uint64_t)p[size - 1] << (8 * (size - 1));
-}
-
 /* Returns the size of the well-formed UTF-8 sequence at p, which starts with a byte of 0x80 or more, or 0.
  *   Source: The Unicode Standard, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF */
 WIRE_PART inline uint32_t wire_utf8_sequence(const uint8_t *p, size_t left) {
@@ -134,7 +119,7 @@ WIRE_PART inline uint32_t wire_utf8_sequence(const uint8_t *p, size_t left) {
 WIRE_PART int wire_utf8_valid_slow(const uint8_t *p, size_t left) {
     while (left) {
         uint32_t step = 1;
-        if (left >= 8 && !(wire_load64(p) & 0x8080808080808080ull)) step = 8;
+        if (left >= 8 && !(kairos_load64(p) & 0x8080808080808080ull)) step = 8;
         else if (*p >= 0x80) step = wire_utf8_sequence(p, left);
         if (!step) return 0;
         p += step;
@@ -150,10 +135,10 @@ WIRE_PART inline int wire_utf8_valid(const uint8_t *p, uint32_t size) {
     uint32_t i;
     if (size < 8) {
         if (!size) return 1;
-        seen = wire_load_short(p, size);
+        seen = kairos_load_tail(p, size);
     } else {
-        seen = wire_load64(p + size - 8);
-        for (i = 0; i + 8 < size; i += 8) seen |= wire_load64(p + i);
+        seen = kairos_load64(p + size - 8);
+        for (i = 0; i + 8 < size; i += 8) seen |= kairos_load64(p + i);
     }
     return !(seen & mask) || wire_utf8_valid_slow(p, size);
 }

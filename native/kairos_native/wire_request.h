@@ -3,6 +3,8 @@
 #define KAIROS_WIRE_REQUEST_H
 
 enum { WIRE_ITEM_EVENT = 1, WIRE_ITEM_TRIGGER_ID = 2 };
+/* A longer name cannot be the name of a placement. */
+enum { WIRE_PLACEMENT_SIZE_MAX = KAIROS_ATTRIBUTE_NAME_SIZE_MAX };
 enum { WIRE_PART_SUBJECT = 1, WIRE_PART_CONTEXT = 2, WIRE_PART_CONSTRAINTS = 3, WIRE_PARTS = 4 };
 
 /* A decide request as read. `parts` are the three submessages, by field number. */
@@ -25,7 +27,8 @@ static const wire_list wire_context_attributes = {
     "context.attributes", &wire_reserved_context, SPACE_CONTEXT_FIELD, KAIROS_STRING_SIZE_MAX};
 
 /* Reads the outer message. */
-WIRE_PART int32_t wire_read_decide(const uint8_t *data, uint32_t size, wire_decide_fields *fields, wire_decide *decide, wire_fault *fault) {
+WIRE_PART int32_t wire_read_decide(
+    const uint8_t *data, uint32_t size, wire_decide_fields *fields, wire_decide *decide, wire_fault *fault) {
     const uint8_t *p = data, *end = data + size;
     wire_field field;
     while (p < end) {
@@ -36,7 +39,8 @@ WIRE_PART int32_t wire_read_decide(const uint8_t *data, uint32_t size, wire_deci
             decide->at_us = (int64_t)field.bits;
         } else if ((field.tag & 7) == WIRE_BYTES && field.tag >> 3 < WIRE_PARTS) {
             uint32_t number = field.tag >> 3;
-            if (fields->present & 1u << number) return wire_refuse(fault, STATUS_WIRE_MALFORMED, wire_decide_names[number], wire_nothing);
+            if (fields->present & 1u << number)
+                return wire_refuse(fault, STATUS_WIRE_MALFORMED, wire_decide_names[number], wire_nothing);
             fields->present |= 1u << number;
             fields->parts[number].data = field.data;
             fields->parts[number].size = field.size;
@@ -110,10 +114,11 @@ WIRE_PART int32_t wire_check_decide(const wire_decide_fields *fields, wire_decid
     const uint64_t *numbers = fields->numbers;
     WIRE_CHECK(wire_check_text(
         fields->subject[1], "subject.id", KAIROS_SUBJECT_ID_SIZE_MAX, STATUS_SUBJECT_MISSING, STATUS_SUBJECT_INVALID, fault));
-    WIRE_CHECK(wire_check_text(fields->subject[2], "subject.tenant_id", KAIROS_TENANT_ID_SIZE_MAX, 0, STATUS_TENANT_MISMATCH, fault));
+    WIRE_CHECK(wire_check_text(
+        fields->subject[2], "subject.tenant_id", KAIROS_TENANT_ID_SIZE_MAX, 0, STATUS_TENANT_MISMATCH, fault));
     WIRE_CHECK(wire_check_enum(numbers[1], WIRE_CHANNEL_MAX, "context.channel", &decide->channel, fault));
     WIRE_CHECK(wire_check_text(
-        texts[2], "context.placement", KAIROS_ATTRIBUTE_NAME_SIZE_MAX, STATUS_PLACEMENT_MISSING, STATUS_PLACEMENT_UNKNOWN, fault));
+        texts[2], "context.placement", WIRE_PLACEMENT_SIZE_MAX, STATUS_PLACEMENT_MISSING, STATUS_PLACEMENT_UNKNOWN, fault));
     WIRE_CHECK(wire_check_text(texts[3], "context.scenario", KAIROS_STRING_SIZE_MAX, 0, STATUS_STRING_TOO_LONG, fault));
     WIRE_CHECK(wire_check_enum(numbers[4], WIRE_DEVICE_TYPE_MAX, "context.device_type", &decide->device_type, fault));
     WIRE_CHECK(wire_check_text(texts[5], "context.persona", KAIROS_STRING_SIZE_MAX, 0, STATUS_STRING_TOO_LONG, fault));
@@ -159,7 +164,8 @@ WIRE_PART int32_t wire_scan_decide(const uint8_t *data, uint32_t size, wire_deci
 }
 
 /* Reads on to the next length-delimited field 1 or `other`. STATUS_LOG_END: there is none. */
-WIRE_PART int32_t wire_next_item(const uint8_t **cursor, const uint8_t *end, uint32_t other, wire_field *field, wire_fault *fault) {
+WIRE_PART int32_t wire_next_item(
+    const uint8_t **cursor, const uint8_t *end, uint32_t other, wire_field *field, wire_fault *fault) {
     const uint8_t *p = *cursor;
     while (p < end) {
         p = wire_read_field(p, end, field);
@@ -176,7 +182,7 @@ WIRE_PART int32_t wire_next_item(const uint8_t **cursor, const uint8_t *end, uin
 /* Contract in wire.pxd. */
 WIRE_PART int32_t wire_next_event(
     const uint8_t **cursor, const uint8_t *end, const uint8_t **event, uint32_t *event_size, wire_fault *fault) {
-    wire_field field;
+    wire_field field = {NULL, 0, 0, 0};
     memset(fault, 0, sizeof *fault);
     WIRE_CHECK(wire_next_item(cursor, end, 1, &field, fault));
     *event = field.data;
@@ -185,14 +191,15 @@ WIRE_PART int32_t wire_next_event(
 }
 
 /* Contract in wire.pxd. The whole request is read first: what follows the event may not be malformed either. */
-WIRE_PART int32_t wire_find_event(const uint8_t *data, uint32_t size, const uint8_t **event, uint32_t *event_size, wire_fault *fault) {
+WIRE_PART int32_t wire_find_event(
+    const uint8_t *data, uint32_t size, const uint8_t **event, uint32_t *event_size, wire_fault *fault) {
     const uint8_t *cursor = data, *end = data + size, *found = NULL;
     uint32_t found_size = 0, again = 0;
     int32_t status;
     memset(fault, 0, sizeof *fault);
     if (size > KAIROS_MESSAGE_SIZE_MAX) return wire_refuse(fault, STATUS_REQUEST_TOO_LARGE, "", wire_nothing);
     for (;;) {
-        wire_field field;
+        wire_field field = {NULL, 0, 0, 0};
         status = wire_next_item(&cursor, end, 1, &field, fault);
         if (status != STATUS_OK) break;
         again |= found != NULL;
@@ -209,8 +216,9 @@ WIRE_PART int32_t wire_find_event(const uint8_t *data, uint32_t size, const uint
 
 /* Contract in wire.pxd. Whoever finds an event looks ahead for a second one, so that the walk needs no state of its own. */
 WIRE_PART int32_t wire_next_evaluate(
-    const uint8_t **cursor, const uint8_t *end, uint32_t *item_kind, const uint8_t **item, uint32_t *item_size, wire_fault *fault) {
-    wire_field field, ahead;
+    const uint8_t **cursor, const uint8_t *end, uint32_t *item_kind, const uint8_t **item, uint32_t *item_size,
+    wire_fault *fault) {
+    wire_field field = {NULL, 0, 0, 0}, ahead = {NULL, 0, 0, 0};
     memset(fault, 0, sizeof *fault);
     WIRE_CHECK(wire_next_item(cursor, end, WIRE_ITEM_TRIGGER_ID, &field, fault));
     *item_kind = field.tag >> 3;

@@ -1,13 +1,21 @@
 #!/bin/sh
 # Builds and runs the fuzzer of the wire scanner: run_wire.sh [seconds] [seed] [file to save the corpus in].
-# HEADERS names another copy of native/kairos_native. Prints seed, executions and findings; status 1 on a finding.
+# Prints seed, executions and findings; status 1 on a finding. HEADERS names another copy of native/kairos_native.
+# VALGRIND=1 runs the corpus, and some mutations of it, under valgrind without the sanitizers: it sees reads of unset memory.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 headers=${HEADERS:-$here/../../native/kairos_native}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-sanitize="-g -O1 -Wall -Wextra -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
-gcc $sanitize -fsanitize-coverage=trace-pc -I"$headers" -I"$here" -c "$here/wire_target.c" -o "$build/wire_target.o"
-gcc -O2 -Wall -Wextra -g -I"$here" -c "$here/wire_fuzz.c" -o "$build/wire_fuzz.o"
+common="-g -Wall -Wextra -I$headers -I$here"
+if [ "${VALGRIND:-0}" = 1 ]; then
+    gcc $common -O1 -fsanitize-coverage=trace-pc -c "$here/wire_target.c" -o "$build/wire_target.o"
+    gcc $common -O2 -no-pie "$build/wire_target.o" "$here/wire_fuzz.c" -lm -o "$build/wire_fuzz"
+    valgrind -q --error-exitcode=1 "$build/wire_fuzz" "${1:-10}" "${2:-$(date +%s)}" "$here/wire.corpus"
+    exit
+fi
+sanitize="$common -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+gcc $sanitize -fsanitize-coverage=trace-pc -c "$here/wire_target.c" -o "$build/wire_target.o"
+gcc $common -O2 -c "$here/wire_fuzz.c" -o "$build/wire_fuzz.o"
 gcc -fsanitize=address,undefined -no-pie "$build/wire_target.o" "$build/wire_fuzz.o" -lm -o "$build/wire_fuzz"
 "$build/wire_fuzz" "${1:-10}" "${2:-$(date +%s)}" "$here/wire.corpus" ${3:+"$3"}

@@ -1,16 +1,19 @@
 /* A coverage-guided loop: keeps every input that reaches a new edge of the target, and mutates what it keeps, mostly as
- * protobuf (fields dropped, doubled, moved, retyped, renumbered, refilled, at any depth, with lengths that fit), sometimes as bytes.
+ * protobuf (fields dropped, doubled, moved, retyped, renumbered, refilled, at any depth, with lengths that fit), sometimes
+ * as bytes.
  *
  *   wire_fuzz SECONDS SEED [CORPUS [SAVE]]     corpus: one input a line, "kind hex"
  *
  * Compiled without coverage; ends with status 1 and the input in hex when the target breaks a rule or a sanitizer speaks. */
-#include <sanitizer/common_interface_defs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "wire_fuzz.h"
+
+/* Weak: under valgrind there is no sanitizer. */
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 enum { MAP_SIZE = 1 << 14, CORPUS_MAX = 20000, FIELDS_MAX = 400, DEPTH_MAX = 4 };
 
@@ -147,7 +150,10 @@ static uint32_t mutate(const uint8_t *data, uint32_t size, uint8_t *out, uint32_
     if (size > room - 20000) size = room - 20000;
     if (!count) {
         memcpy(out, data, size);
-        for (uint32_t k = below(3) + 1; k && size; k--) out[below(size)] = below(2) ? (uint8_t)draw() : (uint8_t)(128 * below(2) - below(2));
+        for (uint32_t k = below(3) + 1; k && size; k--) {
+            uint8_t edge = (uint8_t)(128 * below(2) - below(2));
+            out[below(size)] = below(2) ? (uint8_t)draw() : edge;
+        }
         if (below(3) == 0) size = below(size + 1);
         if (below(3) == 0) size += new_field(out + size, below(20), below(8));
         return size;
@@ -233,7 +239,7 @@ int main(int argument_count, char **arguments) {
     state = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : (uint64_t)time(NULL);
     printf("seed %llu, %lld s\n", (unsigned long long)state, (long long)seconds);
     fflush(stdout);
-    __sanitizer_set_death_callback(print_input);
+    if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(print_input);
     target_open();
     load(argument_count > 3 ? arguments[3] : NULL);
     for (uint32_t kind = 0; kind < FUZZ_KINDS; kind++) {
@@ -243,7 +249,8 @@ int main(int argument_count, char **arguments) {
         keep();
     }
     for (end = time(NULL) + seconds; executions % 256 || time(NULL) < end;) {
-        const entry *base = corpus + (below(4) ? below(corpus_count) : corpus_count - 1 - below(corpus_count < 32 ? corpus_count : 32));
+        uint32_t newest = corpus_count - 1 - below(corpus_count < 32 ? corpus_count : 32);
+        const entry *base = corpus + (below(4) ? below(corpus_count) : newest);
         input_kind = base->kind % FUZZ_KINDS | (below(16) ? 0 : 32u) | (uint32_t)draw() << 8;
         if (!below(64)) input_kind = below(FUZZ_KINDS);
         input_size = mutate(base->data, base->size, input, FUZZ_SIZE_MAX, 0);

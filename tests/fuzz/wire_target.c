@@ -66,13 +66,16 @@ static void check_name(const wire_attribute *attribute, const uint8_t *data, siz
     REQUIRE(attribute->name_size > 0 && attribute->name_size <= 128, "size of a name");
     REQUIRE(in_message || in_arena, "a name lies nowhere");
     REQUIRE(utf8_decodes(attribute->name, attribute->name_size), "a name is not UTF-8");
-    REQUIRE(wire_canonical_name(attribute->name, attribute->name_size, again) == attribute->name_size, "size of a canonical name");
+    uint32_t again_size = wire_canonical_name(attribute->name, attribute->name_size, again);
+    REQUIRE(again_size == attribute->name_size, "size of a canonical name");
     REQUIRE(!memcmp(again, attribute->name, attribute->name_size), "a canonical name is not canonical");
 }
 
-static void check_attributes(const wire_attribute *list, uint32_t count, uint32_t limit, uint32_t text_max, const uint8_t *data, size_t size) {
+static void check_attributes(
+    const wire_attribute *list, uint32_t count, uint32_t limit, uint32_t text_max, const uint8_t *data, size_t size) {
+    const uint8_t *start = (const uint8_t *)list;
     REQUIRE(count <= limit, "too many attributes");
-    REQUIRE(!count || inside((const uint8_t *)list, count * sizeof *list, arena_base, (size_t)WIRE_EVENT_ARENA_SIZE), "a list outside the arena");
+    if (count) REQUIRE(inside(start, count * sizeof *list, arena_base, (size_t)WIRE_EVENT_ARENA_SIZE), "a list lies nowhere");
     for (uint32_t i = 0; i < count; i++) {
         const kairos_value *value = &list[i].value;
         double number;

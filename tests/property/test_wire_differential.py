@@ -20,7 +20,12 @@ SEED = int(os.environ.get("KAIROS_WIRE_SEED") or time.time_ns() % 10**9)
 SPACES = {"attributes": 2, "traits": 4}
 READERS = {
     "event": (wire.read_event, event_pb2.Event, wire_door.scan_event, SPACES),
-    "decide": (wire.read_decide, personalization_service_pb2.DecideRequest, wire_door.scan_decide, {"attributes": 3}),
+    "decide": (
+        wire.read_decide,
+        personalization_service_pb2.DecideRequest,
+        wire_door.scan_decide,
+        {"attributes": 3},
+    ),
 }
 
 
@@ -29,7 +34,9 @@ def without_hashes(values: dict, spaces: dict[str, int]) -> dict:
     for key, space in spaces.items():
         for name, name_id, name_hash, *_ in values[key]:
             assert name_hash == (0 if name_id else hash64(space, name))
-        values[key] = [(name, name_id, kind, value) for name, name_id, _, kind, value in values[key]]
+        values[key] = [
+            (name, name_id, kind, value) for name, name_id, _, kind, value in values[key]
+        ]
     return values
 
 
@@ -50,6 +57,10 @@ def test_scanner_agrees_with_protobuf_and_the_rules(kind: str) -> None:
             assert got[:2] == expected
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, message {data.hex()}: {error}") from error
-        seen[error_pb2.ErrorReason.Name(got[0]).removeprefix("ERROR_REASON_") if got[0] else "accepted"] += 1
+        seen[
+            error_pb2.ErrorReason.Name(got[0]).removeprefix("ERROR_REASON_")
+            if got[0]
+            else "accepted"
+        ] += 1
     print(f"\n{kind}: seed {SEED}, {CASES} cases: {dict(seen.most_common())}")
     assert seen["accepted"] > CASES / 10 and len(seen) > 5, "the cases are not what they should be"

@@ -84,7 +84,9 @@ def check_utf8(value: bytes, field: str) -> None:
         raise Refused("UTF8_INVALID", field) from None
 
 
-def lists_of(data: bytes, texts: dict[int, str], lists: dict[int, tuple[str, int]], path: str) -> dict[int, list[bytes]]:
+def lists_of(
+    data: bytes, texts: dict[int, str], lists: dict[int, tuple[str, int]], path: str
+) -> dict[int, list[bytes]]:
     """Wire format, UTF-8 and counts of one message; returns the bytes of its lists by field number."""
     found: dict[int, list[bytes]] = {number: [] for number in lists}
     for number, kind, value in walk(data, path):
@@ -102,7 +104,9 @@ def lists_of(data: bytes, texts: dict[int, str], lists: dict[int, tuple[str, int
 
 def read_elements(elements: list[bytes], path: str, texts: dict[int, str]) -> None:
     for i, element in enumerate(elements):
-        lists_of(element, {n: f"{path}[{i}].{name}" for n, name in texts.items()}, {}, f"{path}[{i}]")
+        lists_of(
+            element, {n: f"{path}[{i}].{name}" for n, name in texts.items()}, {}, f"{path}[{i}]"
+        )
 
 
 ATTRIBUTE_TEXTS = {1: "name", 3: "string_value"}
@@ -138,7 +142,9 @@ def check_value(attribute: event_pb2.Attribute, path: str, string_size_max: int)
     return KINDS[member], value
 
 
-def check_attributes(attributes: Any, path: str, reserved: set[bytes], string_size_max: int) -> list[tuple[Any, ...]]:
+def check_attributes(
+    attributes: Any, path: str, reserved: set[bytes], string_size_max: int
+) -> list[tuple[Any, ...]]:
     seen: set[bytes | int] = set()
     values = []
     for i, attribute in enumerate(attributes):
@@ -213,15 +219,21 @@ def read_event(data: bytes) -> dict[str, Any]:
         raise Refused("EVENT_TOO_LARGE", "")
     names = {field.number: field.name for field in event_pb2.Event.DESCRIPTOR.fields}
     texts = {n: names[n] for n in (1, 2, 3, 4, 10, 11, 12, 14, 17)}
-    lists = lists_of(data, texts, {6: ("attributes", 256), 15: ("traits", 64), 16: ("consents", 64)}, "")
+    lists = lists_of(
+        data, texts, {6: ("attributes", 256), 15: ("traits", 64), 16: ("consents", 64)}, ""
+    )
     read_elements(lists[6], "attributes", ATTRIBUTE_TEXTS)
     read_elements(lists[15], "traits", ATTRIBUTE_TEXTS)
     read_elements(lists[16], "consents", {1: "purpose"})
     event = event_pb2.Event.FromString(data)
     return {
         "event_id": check_text(event.event_id, "event_id", 128, "EVENT_ID_INVALID"),
-        "event_type": check_text(event.event_type, "event_type", 128, "EVENT_TYPE_INVALID", "EVENT_TYPE_MISSING"),
-        "subject_id": check_text(event.subject_id, "subject_id", 256, "SUBJECT_INVALID", "SUBJECT_MISSING"),
+        "event_type": check_text(
+            event.event_type, "event_type", 128, "EVENT_TYPE_INVALID", "EVENT_TYPE_MISSING"
+        ),
+        "subject_id": check_text(
+            event.subject_id, "subject_id", 256, "SUBJECT_INVALID", "SUBJECT_MISSING"
+        ),
         "session_id": check_text(event.session_id, "session_id", 256, "SESSION_INVALID"),
         "occurred_time_us": check_time(event, "occurred_time_us"),
         "attributes": check_attributes(event.attributes, "attributes", RESERVED_EVENT, 8192),
@@ -257,24 +269,34 @@ def read_decide(data: bytes) -> dict[str, Any]:
     request = personalization_service_pb2.DecideRequest.FromString(data)
     subject, context, constraints = request.subject, request.context, request.constraints
     values = {
-        "subject_id": check_text(subject.id, "subject.id", 256, "SUBJECT_INVALID", "SUBJECT_MISSING"),
+        "subject_id": check_text(
+            subject.id, "subject.id", 256, "SUBJECT_INVALID", "SUBJECT_MISSING"
+        ),
         "tenant_id": check_text(subject.tenant_id, "subject.tenant_id", 64, "TENANT_MISMATCH"),
         "channel": check_enum(context.channel, event_pb2.Channel, "context.channel"),
-        "placement": check_text(context.placement, "context.placement", 128, "PLACEMENT_UNKNOWN", "PLACEMENT_MISSING"),
+        "placement": check_text(
+            context.placement, "context.placement", 128, "PLACEMENT_UNKNOWN", "PLACEMENT_MISSING"
+        ),
         "scenario": check_text(context.scenario, "context.scenario", 8192, "STRING_TOO_LONG"),
         "device_type": check_enum(context.device_type, event_pb2.DeviceType, "context.device_type"),
         "persona": check_text(context.persona, "context.persona", 8192, "STRING_TOO_LONG"),
         "urgency": check_enum(context.urgency, event_pb2.Urgency, "context.urgency"),
-        "attributes": check_attributes(context.attributes, "context.attributes", RESERVED_CONTEXT, 8192),
+        "attributes": check_attributes(
+            context.attributes, "context.attributes", RESERVED_CONTEXT, 8192
+        ),
         "max_variants": constraints.max_variants or 1,
-        "require_consent": constraints.require_consent if constraints.HasField("require_consent") else True,
+        "require_consent": constraints.require_consent
+        if constraints.HasField("require_consent")
+        else True,
     }
     if values["max_variants"] > 100:
         raise Refused("MAX_VARIANTS_INVALID", "constraints.max_variants")
     return {**values, "at_time_us": check_time(request, "at_time_us")}
 
 
-def verdict(read: Callable[[bytes], dict[str, Any]], message: type[Message], data: bytes) -> tuple[Any, ...]:
+def verdict(
+    read: Callable[[bytes], dict[str, Any]], message: type[Message], data: bytes
+) -> tuple[Any, ...]:
     """Returns (0, values) or (status, field), after comparing the walk with the protobuf library.
 
     Errors: AssertionError when the library refuses what is accepted here, or accepts what is called malformed but for

@@ -37,7 +37,11 @@ def varint(value: int, pad: int = 0) -> bytes:
 
 def field(number: int, kind: int, payload: bytes, pad: int = 0) -> bytes:
     """One encoded field; length-delimited payloads get their length."""
-    return varint(number << 3 | kind, pad) + (varint(len(payload), pad) if kind == 2 else b"") + payload
+    return (
+        varint(number << 3 | kind, pad)
+        + (varint(len(payload), pad) if kind == 2 else b"")
+        + payload
+    )
 
 
 class Cases:
@@ -52,10 +56,23 @@ class Cases:
     def text(self) -> bytes:
         if self.is_odd():
             return self.rng.choice(TEXTS)
-        return self.rng.choice([b"a", b"page_view", b"user-1", "日本語".encode(), b"12345678", b"x" * self.rng.randrange(1, 65)])
+        return self.rng.choice(
+            [
+                b"a",
+                b"page_view",
+                b"user-1",
+                "日本語".encode(),
+                b"12345678",
+                b"x" * self.rng.randrange(1, 65),
+            ]
+        )
 
     def number(self) -> int:
-        return self.rng.choice(NUMBERS) if self.is_odd() else self.rng.randrange(1, 10 ** self.rng.randrange(1, 16))
+        return (
+            self.rng.choice(NUMBERS)
+            if self.is_odd()
+            else self.rng.randrange(1, 10 ** self.rng.randrange(1, 16))
+        )
 
     def pad(self) -> int:
         return self.rng.choice((1, 1, 2, 3, 4, 6)) if self.rng.random() < self.odd / 30 else 0
@@ -64,14 +81,21 @@ class Cases:
         return field(number, 2, self.text() if text is None else text, self.pad())
 
     def number_field(self, number: int, value: int | None = None) -> bytes:
-        return field(number, 0, varint(self.number() if value is None else value, self.pad()), self.pad())
+        return field(
+            number, 0, varint(self.number() if value is None else value, self.pad()), self.pad()
+        )
 
     def unknown(self) -> bytes:
         number = self.rng.choice((18, 19, 100, 2**29 - 1, 1, 3, 5, 6, 7))
         kind = self.rng.choice((0, 1, 2, 5))
         if self.rng.random() < 0.1:
-            number, kind = self.rng.choice((2**29, 0, 1, 100)), self.rng.choice((0, 1, 2, 3, 4, 5, 6, 7))
-        payload = {0: varint(self.number()), 1: bytes(8), 5: bytes(4), 2: self.text()}.get(kind, b"")
+            number, kind = (
+                self.rng.choice((2**29, 0, 1, 100)),
+                self.rng.choice((0, 1, 2, 3, 4, 5, 6, 7)),
+            )
+        payload = {0: varint(self.number()), 1: bytes(8), 5: bytes(4), 2: self.text()}.get(
+            kind, b""
+        )
         if kind == 3:
             payload = varint(number << 3 | 4)
         return field(number, kind, payload)
@@ -81,14 +105,25 @@ class Cases:
         if kind == 3:
             return self.text_field(3)
         if kind == 5:
-            return field(5, 1, struct.pack("<d", self.rng.choice(DOUBLES) if self.is_odd() else self.rng.gauss(0, 1e6)))
+            return field(
+                5,
+                1,
+                struct.pack(
+                    "<d", self.rng.choice(DOUBLES) if self.is_odd() else self.rng.gauss(0, 1e6)
+                ),
+            )
         if kind == 8 and not self.is_odd():
             return self.number_field(8, 0)
         return self.number_field(kind)
 
     def attribute(self, index: int) -> bytes:
         name = self.rng.choice(NAMES) if self.is_odd() else b"name_%d" % index
-        fields = [self.text_field(1, name) if self.rng.random() < 0.8 else self.number_field(2, index + 1), self.value()]
+        fields = [
+            self.text_field(1, name)
+            if self.rng.random() < 0.8
+            else self.number_field(2, index + 1),
+            self.value(),
+        ]
         if self.is_odd():
             fields.append(self.value())
         return self.join(fields)
@@ -115,28 +150,52 @@ class Cases:
         return self.rng.randrange(0, 8)
 
     def enum(self, number: int, limit: int) -> bytes:
-        return self.number_field(number, self.number() if self.is_odd() else self.rng.randrange(limit + 1))
+        return self.number_field(
+            number, self.number() if self.is_odd() else self.rng.randrange(limit + 1)
+        )
 
     def event(self) -> bytes:
         """An Event."""
         fields = [self.text_field(number) for number in (2, 3)]
-        fields += [self.text_field(number) for number in (1, 4, 10, 11, 12, 17) if self.rng.random() < 0.4]
+        fields += [
+            self.text_field(number) for number in (1, 4, 10, 11, 12, 17) if self.rng.random() < 0.4
+        ]
         if self.rng.random() < 0.5:
             fields.append(self.number_field(5))
         if self.rng.random() < 0.5:
-            fields += [self.number_field(13), self.text_field(14, self.text() if self.is_odd() else b"EUR")]
-        fields += [self.enum(number, limit) for number, limit in ((7, 5), (8, 9), (9, 4)) if self.rng.random() < 0.4]
-        for number, limit, element in ((6, 256, self.attribute), (15, 64, self.attribute), (16, 64, self.consent)):
+            fields += [
+                self.number_field(13),
+                self.text_field(14, self.text() if self.is_odd() else b"EUR"),
+            ]
+        fields += [
+            self.enum(number, limit)
+            for number, limit in ((7, 5), (8, 9), (9, 4))
+            if self.rng.random() < 0.4
+        ]
+        for number, limit, element in (
+            (6, 256, self.attribute),
+            (15, 64, self.attribute),
+            (16, 64, self.consent),
+        ):
             fields += [field(number, 2, element(i)) for i in range(self.count(limit))]
         return self.join(fields)
 
     def decide(self) -> bytes:
         """A DecideRequest."""
         subject = [self.text_field(1)] + [self.text_field(2)] * (self.rng.random() < 0.3)
-        context = [self.text_field(2)] + [self.text_field(n) for n in (3, 5) if self.rng.random() < 0.4]
-        context += [self.enum(number, limit) for number, limit in ((1, 9), (4, 5), (6, 4)) if self.rng.random() < 0.4]
+        context = [self.text_field(2)] + [
+            self.text_field(n) for n in (3, 5) if self.rng.random() < 0.4
+        ]
+        context += [
+            self.enum(number, limit)
+            for number, limit in ((1, 9), (4, 5), (6, 4))
+            if self.rng.random() < 0.4
+        ]
         context += [field(7, 2, self.attribute(i)) for i in range(self.count(256))]
-        constraints = [self.number_field(1, self.number() if self.is_odd() else self.rng.randrange(101)), self.number_field(2)]
+        constraints = [
+            self.number_field(1, self.number() if self.is_odd() else self.rng.randrange(101)),
+            self.number_field(2),
+        ]
         fields = [field(1, 2, self.join(subject)), field(2, 2, self.join(context))]
         if self.rng.random() < 0.5:
             fields.append(field(3, 2, self.join(constraints)))
