@@ -289,9 +289,11 @@ class Refused(Exception):
             retry = error_details_pb2.RetryInfo()
             retry.retry_delay.FromMicroseconds(self.retry_us)
             _detail(details, retry)
-        return status_pb2.Status(
-            code=int(self.code), message=self.message, details=details
-        ).SerializeToString()
+        return bytes(
+            status_pb2.Status(
+                code=int(self.code), message=self.message, details=details
+            ).SerializeToString()
+        )
 
 
 class Failed(Exception):
@@ -305,7 +307,9 @@ class Failed(Exception):
 
     def status_bytes(self) -> bytes:
         """Returns the encoded google.rpc.Status, without details."""
-        return status_pb2.Status(code=int(self.code), message=self.message).SerializeToString()
+        return bytes(
+            status_pb2.Status(code=int(self.code), message=self.message).SerializeToString()
+        )
 
 
 def refused_by_engine(status: int, field: str, seen: str) -> Refused:

@@ -72,4 +72,4 @@ def limits_read(native: Mapping[str, int], **changes: int) -> Limits:
     Errors: ValueError when a relation between two limits is broken.
     """
     core = ("batch_events_max", "commit_records_max", "message_size_max", "tenants_max")
-    return Limits(**{name: native[name] for name in core}, **changes)  # type: ignore[arg-type]
+    return Limits(**{name: native[name] for name in core}, **changes)

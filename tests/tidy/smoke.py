@@ -45,7 +45,7 @@ def main() -> None:
         request = ingest_service_pb2.IngestRequest(event=event)
         ingest = ingest_stubs.IngestServiceStub(channel).Ingest
         first, second = (ingest(request, metadata=metadata, timeout=30) for _ in range(2))
-        assert first.processed and not first.duplicate, first
+        assert (first.processed, first.duplicate) == (True, False), first
         assert second.duplicate, second
         decide = personalization_stubs.PersonalizationServiceStub(channel).Decide
         asked = personalization_service_pb2.DecideRequest(
@@ -53,7 +53,8 @@ def main() -> None:
             context=personalization_service_pb2.Context(placement="homepage_hero"),
         )
         decided = decide(asked, metadata=metadata, timeout=30)
-        assert decided.decisions and decided.applied_sequence >= first.sequence, decided
+        assert decided.decisions, decided
+        assert decided.applied_sequence >= first.sequence, decided
         profile = profile_stubs.ProfileServiceStub(channel).GetProfile
         known = profile(
             profile_service_pb2.GetProfileRequest(subject_id="smoke"), metadata=metadata, timeout=30

@@ -18,6 +18,7 @@ FLOORS = (
     {"tenant", "working", "decide"},
     {"change", "check", "publish"},
     {"apply", "answer"},
+    {"commit"},
     {"engine"},
 )
 CIMPORT = re.compile(

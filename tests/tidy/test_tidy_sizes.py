@@ -23,7 +23,7 @@ def native_functions(text: str) -> list[tuple[str, int]]:
     lines = text.split("\n")
     found = []
     for index, line in enumerate(lines):
-        match = re.match(r"(\s*)(?:cdef|cpdef|def)\s[^=]*?(\w+)\(", line)
+        match = re.match(r"(\s*)(?:cdef|cpdef|def)\s(?!class\b)[^=]*?(\w+)\(", line)
         if not match:
             continue
         depth = len(match[1])

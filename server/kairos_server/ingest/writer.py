@@ -25,12 +25,15 @@ class WriterEngine(Protocol):
 
     def commit(self, pendings: Sequence[Pending], now_us: int) -> None:
         """Appends, syncs, applies; see engine.pyi."""
+        ...
 
     def take_decisions(self) -> Pending | None:
         """Decision records captured since the last call; see engine.pyi."""
+        ...
 
     def close(self) -> None:
         """Closes cleanly; see engine.pyi."""
+        ...
 
 
 class Writer:

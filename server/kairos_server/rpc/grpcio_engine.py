@@ -78,9 +78,12 @@ class GrpcioEngine:
             async for response in stream(_once(request), context):
                 yield response
 
-        return {Kind.UNARY: unary, Kind.SERVER_STREAM: server_stream, Kind.BIDI_STREAM: stream}[
-            method.kind
-        ]
+        behaviours: dict[Kind, Callable[[Any, _Context], Any]] = {
+            Kind.UNARY: unary,
+            Kind.SERVER_STREAM: server_stream,
+            Kind.BIDI_STREAM: stream,
+        }
+        return behaviours[method.kind]
 
     def _unknown(self, name: str) -> Callable[[Any, _Context], Awaitable[None]]:
         async def unknown(_: Any, context: _Context) -> None:
@@ -108,12 +111,12 @@ class _TableHandler(grpc.GenericRpcHandler):
         behaviour: Callable[[Method], Callable[[Any, _Context], Any]],
         unknown: Callable[[str], Callable[[Any, _Context], Awaitable[None]]],
     ) -> None:
-        wrap = {
+        wrap: dict[Kind, Callable[[Any], Any]] = {
             Kind.UNARY: grpc.unary_unary_rpc_method_handler,
             Kind.SERVER_STREAM: grpc.unary_stream_rpc_method_handler,
             Kind.BIDI_STREAM: grpc.stream_stream_rpc_method_handler,
         }
-        self._handlers = {
+        self._handlers: dict[str, Any] = {
             name: wrap[method.kind](behaviour(method)) for name, method in table.items()
         }
         self._unknown = unknown

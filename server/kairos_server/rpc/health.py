@@ -17,16 +17,14 @@ class Health:
     """Status of the server ("") and of each of its services."""
 
     def __init__(self, services: Iterable[str]) -> None:
-        self._statuses: dict[str, _Status.ValueType] = dict.fromkeys(
-            ["", *services], _Status.NOT_SERVING
-        )
+        self._statuses: dict[str, int] = dict.fromkeys(["", *services], _Status.NOT_SERVING)
         self._changed = asyncio.Event()
         self._closed = False
 
     @property
     def serving(self) -> bool:
         """True when the server as a whole takes calls."""
-        return self._statuses[""] == _Status.SERVING
+        return bool(self._statuses[""] == _Status.SERVING)
 
     def set_all(self, *, serving: bool) -> None:
         """Sets every service and tells the watchers."""
@@ -56,19 +54,19 @@ class Health:
         service = _service_of(request)
         if service not in self._statuses:
             raise ServiceUnknown(service)
-        return health_pb2.HealthCheckResponse(status=self._statuses[service]).SerializeToString()
+        return _response(self._statuses[service])
 
     async def _watch(self, requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
         service = _service_of(await anext(aiter(requests), b""))
-        last: int | None = None
+        last = -1
         while True:
             # Read the event before the status: a change in between wakes the wait at once. A slow reader skips states
             # between; only the newest matters, so that nothing queues up for it.
             changed = self._changed
-            status = self._statuses.get(service, _Status.SERVICE_UNKNOWN)
+            status = int(self._statuses.get(service, _Status.SERVICE_UNKNOWN) or 0)
             if status != last:
                 last = status
-                yield health_pb2.HealthCheckResponse(status=status).SerializeToString()
+                yield _response(status)
                 continue
             if self._closed:
                 raise Refused("DRAINING")
@@ -87,8 +85,12 @@ class ServiceUnknown(Refused):
         self.code = Code.NOT_FOUND
 
 
+def _response(status: int) -> bytes:
+    return bytes(health_pb2.HealthCheckResponse(status=status).SerializeToString())
+
+
 def _service_of(request: bytes) -> str:
     try:
-        return health_pb2.HealthCheckRequest.FromString(request).service
+        return str(health_pb2.HealthCheckRequest.FromString(request).service)
     except DecodeError as error:
         raise Refused("WIRE_MALFORMED") from error

@@ -17,9 +17,11 @@ class IngestEngine(Protocol):
 
     def check_ingest(self, tenant: int, request: bytes, received_us: int) -> Pending:
         """Checks one event; see engine.pyi."""
+        ...
 
     def check_batch(self, tenant: int, request: bytes, received_us: int) -> Pending:
         """Checks a batch; see engine.pyi."""
+        ...
 
 
 class IngestService:

@@ -21,12 +21,15 @@ class ReadEngine(Protocol):
 
     def decide(self, tenant: int, request: bytes, now_us: int) -> bytes:
         """Answers a DecideRequest; see engine.pyi."""
+        ...
 
     def evaluate(self, tenant: int, request: bytes, now_us: int) -> bytes:
         """Answers an EvaluateRequest; see engine.pyi."""
+        ...
 
     def profile(self, tenant: int, subject_id: bytes, at_us: int | None, now_us: int) -> bytes:
         """Answers for GetProfile; see engine.pyi."""
+        ...
 
 
 class ReadServices:

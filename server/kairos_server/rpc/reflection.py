@@ -1,12 +1,11 @@
 """Server reflection, in its version v1 and, for older tools, v1alpha. Both have the same bytes under two names."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 from grpc_reflection.v1alpha import reflection, reflection_pb2
-
 from kairos.v1 import (
     ingest_service_pb2,
     personalization_service_pb2,
@@ -14,6 +13,7 @@ from kairos.v1 import (
     profile_service_pb2,
     trigger_service_pb2,
 )
+
 from kairos_server.errors import Refused
 from kairos_server.rpc.call import Call, Kind, Method
 
@@ -37,7 +37,8 @@ class Reflection:
 
     def __init__(self, services: Iterable[str]) -> None:
         _v1_describe(descriptor_pool.Default())
-        self._servicer = reflection.aio.ReflectionServicer([*services, *SERVICES])
+        # The type stubs call its async generator a coroutine.
+        self._servicer: Any = reflection.aio.ReflectionServicer([*services, *SERVICES])
 
     def methods(self) -> tuple[Method, ...]:
         """Returns the rows of the method table; needs no credential, because the contract is public."""
