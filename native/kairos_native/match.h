@@ -267,19 +267,66 @@ static inline int match_residual_holds(const match_tables *t, const kairos_conju
     return 1;
 }
 
+/* Survivors are handled in chunks: all conjunctions of a chunk, then all their leaves, then all operands are on their way
+ * before the first one is needed, so that cache misses overlap (a quarter of the time where every threshold is distinct). */
+enum { MATCH_CHUNK = 256 };
+
+typedef struct match_chunk {
+    const kairos_conjunction *survivors[MATCH_CHUNK + 64];
+    uint32_t count;
+} match_chunk;
+
+/* Keeps the survivors that hold. */
+static inline void match_chunk_check(const match_tables *t, const kairos_value *values, match_chunk *chunk) {
+    uint32_t residuals = 0, kept = 0;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const kairos_conjunction *conjunction = chunk->survivors[i];
+        residuals |= conjunction->residual_count;
+        __builtin_prefetch(t->leaves + conjunction->residual_first);
+    }
+    if (!residuals) return;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const kairos_conjunction *conjunction = chunk->survivors[i];
+        for (uint32_t k = 0; k < conjunction->residual_count; k++) {
+            __builtin_prefetch(t->operands + t->leaves[conjunction->residual_first + k].operand_first);
+        }
+    }
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        chunk->survivors[kept] = chunk->survivors[i];
+        kept += (uint32_t)match_residual_holds(t, chunk->survivors[i], values);
+    }
+    chunk->count = kept;
+}
+
+/* Takes survivors from word *at on until the chunk is full or the words end, and keeps those that hold. */
+static inline void match_chunk_next(const match_tables *t, const kairos_index *index, const kairos_value *values,
+                                    const uint64_t *words, uint32_t *at, match_chunk *chunk) {
+    const kairos_conjunction *conjunctions = t->conjunctions + index->conjunction_first;
+    uint32_t count = 0, w = *at;
+    for (; w < index->word_count && count < MATCH_CHUNK; w++) {
+        for (uint64_t word = words[w]; word; word &= word - 1) {
+            const kairos_conjunction *conjunction = conjunctions + w * 64 + (uint32_t)__builtin_ctzll(word);
+            __builtin_prefetch(conjunction);
+            chunk->survivors[count++] = conjunction;
+        }
+    }
+    *at = w;
+    chunk->count = count;
+    match_chunk_check(t, values, chunk);
+}
+
 /* Writes the rules of the surviving conjunctions. Conjunctions are sorted by rule, so a rule's repeats are neighbours:
  * a repeat writes its predecessor's place again. */
 static inline uint32_t match_extract(const match_tables *t, const kairos_index *index, const kairos_value *values,
                                      const uint64_t *words, uint32_t *rules) {
-    const kairos_conjunction *conjunctions = t->conjunctions + index->conjunction_first;
-    uint32_t count = 0, last = UINT32_MAX;
-    for (uint32_t w = 0; w < index->word_count; w++) {
-        for (uint64_t word = words[w]; word; word &= word - 1) {
-            const kairos_conjunction *conjunction = conjunctions + w * 64 + (uint32_t)__builtin_ctzll(word);
-            if (conjunction->residual_count && !match_residual_holds(t, conjunction, values)) continue;
-            count -= conjunction->rule == last;
-            last = conjunction->rule;
-            rules[count++] = last;
+    match_chunk chunk;
+    uint32_t count = 0, last = UINT32_MAX, w = 0;
+    while (w < index->word_count) {
+        match_chunk_next(t, index, values, words, &w, &chunk);
+        for (uint32_t i = 0; i < chunk.count; i++) {
+            uint32_t rule = chunk.survivors[i]->rule;
+            count -= rule == last;
+            rules[count++] = last = rule;
         }
     }
     return count;
@@ -287,13 +334,13 @@ static inline uint32_t match_extract(const match_tables *t, const kairos_index *
 
 static inline void match_extract_bits(const match_tables *t, const kairos_index *index, const kairos_value *values,
                                       const uint64_t *words, uint64_t *rule_bits) {
-    const kairos_conjunction *conjunctions = t->conjunctions + index->conjunction_first;
+    match_chunk chunk;
+    uint32_t w = 0;
     memset(rule_bits, 0, (size_t)((index->rule_count + 63) / 64) * 8);
-    for (uint32_t w = 0; w < index->word_count; w++) {
-        for (uint64_t word = words[w]; word; word &= word - 1) {
-            const kairos_conjunction *conjunction = conjunctions + w * 64 + (uint32_t)__builtin_ctzll(word);
-            if (conjunction->residual_count && !match_residual_holds(t, conjunction, values)) continue;
-            uint32_t rule = conjunction->rule - index->rule_first;
+    while (w < index->word_count) {
+        match_chunk_next(t, index, values, words, &w, &chunk);
+        for (uint32_t i = 0; i < chunk.count; i++) {
+            uint32_t rule = chunk.survivors[i]->rule - index->rule_first;
             rule_bits[rule / 64] |= 1ull << (rule % 64);
         }
     }
