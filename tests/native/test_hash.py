@@ -1,9 +1,8 @@
 """Hashes of the core against published vectors and a bit-by-bit reference."""
 
+import dedupe_door
 from hypothesis import given
 from hypothesis import strategies as st
-
-import dedupe_door
 
 KEY = bytes(range(16))
 # First vectors of vectors_sip128 in the reference implementation (github.com/veorq/SipHash): input 00 01 02 … of length i.
