@@ -2,6 +2,7 @@
 
 from .catalog import Applied, Catalog, StoredDocument
 from .documents import DocumentInput, split_documents
+from .image import build_image
 from .model import PlanModel
 from .schema import canonical_name
 from .violations import DocumentsRefused, Reason, Violation
@@ -15,6 +16,7 @@ __all__ = [
     "Reason",
     "StoredDocument",
     "Violation",
+    "build_image",
     "canonical_name",
     "split_documents",
 ]

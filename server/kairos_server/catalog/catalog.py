@@ -79,29 +79,24 @@ class Catalog:
     documents: Mapping[str, StoredDocument]
     """By `kind/id`."""
     registry: Registry
-    plans: Mapping[str, bytes]
-    """Plan summaries by hexadecimal id, as the caller stored them."""
     _parser: Parser = field(default_factory=Parser, compare=False, repr=False)
 
     @staticmethod
     def from_documents(tenant: int, stored: Mapping[str, bytes]) -> "Catalog":
-        """Returns the catalog of what Engine.documents_of gives.
+        """Returns the catalog of what Engine.documents_of gives. Plan summaries (`plan/…`) are the caller's own.
 
         Errors: ValueError when an entry is not of this format
         """
         documents: dict[str, StoredDocument] = {}
-        plans: dict[str, bytes] = {}
         registry = Registry()
         for key, value in sorted(stored.items()):
             if key == _REGISTRY:
                 registry = Registry.from_json(value)
-            elif key.startswith(_PLAN):
-                plans[key.removeprefix(_PLAN)] = value
             elif key.startswith(_DOCUMENT):
                 documents[key.removeprefix(_DOCUMENT)] = StoredDocument.from_json(value)
-            else:
+            elif not key.startswith(_PLAN):
                 raise ValueError(f"stored document {key} is of no known kind")
-        return Catalog(tenant, documents, registry, plans)
+        return Catalog(tenant, documents, registry)
 
     def apply(
         self,
@@ -144,10 +139,6 @@ class Catalog:
         """
         bodies = {name: document.body for name, document in self.documents.items()}
         return compile_documents(self.tenant, bodies, self.registry, self._parser)
-
-    def with_plan(self, plan_id: str, summary: bytes) -> "Catalog":
-        """Returns the catalog that also knows a plan's summary; store it under `plan/<plan_id>`."""
-        return replace(self, plans={**self.plans, plan_id: summary})
 
     def _check_removed(
         self, removed: Sequence[str], inputs: Mapping[str, Any], violations: list[Violation]

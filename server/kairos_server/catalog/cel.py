@@ -278,6 +278,8 @@ def unsupported(what: str, text: str, position: int) -> Fault:
 def construct_name(expression: Expression) -> str:
     """Returns how people call a construct."""
     if isinstance(expression, Call):
+        if expression.function in (*COMPARISONS, "@in", "_&&_", "_||_", "!_", "_?_:_"):
+            return "a condition"
         return _UNSUPPORTED.get(expression.function, f"{expression.function}()")
     names: dict[type, str] = {
         Literal: "a constant",
@@ -306,9 +308,18 @@ def literal_text(value: Constant) -> str:
         seconds, us = divmod(value.us, 1_000_000)
         return f'timestamp("{_moment_text(seconds)}{f".{us:06d}".rstrip("0") if us else ""}Z")'
     if isinstance(value, Duration):
-        seconds, us = divmod(abs(value.us), 1_000_000)
-        return f'duration("{"-" if value.us < 0 else ""}{seconds}{f".{us:06d}".rstrip("0") if us else ""}s")'
+        return f'duration("{_span_text(value.us)}")'
     return repr(value)
+
+
+def _span_text(us: int) -> str:
+    sign, (seconds, rest) = "-" if us < 0 else "", divmod(abs(us), 1_000_000)
+    if rest:
+        return f"{sign}{seconds}.{rest:06d}".rstrip("0") + "s"
+    for unit, unit_s in (("h", 3_600), ("m", 60)):
+        if seconds and seconds % unit_s == 0:
+            return f"{sign}{seconds // unit_s}{unit}"
+    return f"{sign}{seconds}s"
 
 
 def _moment_text(seconds: int) -> str:
@@ -362,6 +373,10 @@ def cel_text(expression: Expression, value_text: Callable[[Expression], str | No
         if node.function == "_?_:_":
             text = f"{show(arguments[0], 1)} ? {show(arguments[1], 1)} : {show(arguments[2], 0)}"
             return f"({text})" if strength > 0 else text
+        inner = arguments[0] if arguments else None
+        if node.function == "!_" and isinstance(inner, Call) and inner.function == "!_":
+            # CEL's parser drops a doubled ! as well; both forms are true where the operand is.
+            return show(inner.arguments[0], strength)
         if node.function in ("!_", "-_"):
             return f"{node.function[0]}{show(arguments[0], 8)}"
         return f"{node.function}({', '.join(show(argument, 0) for argument in arguments)})"

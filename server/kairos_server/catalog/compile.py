@@ -96,8 +96,7 @@ class Compiler:
         self._check_columns("contents", decide.rules)
         if self._violations:
             raise DocumentsRefused(self._violations)
-        registry = self._numbering.registry()
-        registry = self._with_event_types(registry, [*rules, *decide.rules])
+        registry = self._with_event_types([*rules, *decide.rules])
         model = self._model(registry, derived, rules, decide.rules, decide.placements)
         return Compiled(model, registry, tuple(self._warnings), self._texts)
 
@@ -163,7 +162,7 @@ class Compiler:
     def _extras(self, document: TriggerDocument) -> list[str]:
         texts = schedule_texts(document.schedule)
         schema = self._tables.schema
-        for name, wanted in document.personalization.items():
+        for name, wanted, place in document.personalization:
             if wanted == "all":
                 continue
             source = (
@@ -171,7 +170,6 @@ class Compiler:
                 if name == "persona" and "persona" in schema.traits
                 else f"event.{name}"
             )
-            place = document.place.at("personalization").at(name)
             if name == "traffic_source" and name not in schema.attributes:
                 place.fault(
                     Reason.UNSUPPORTED,
@@ -214,7 +212,7 @@ class Compiler:
                 f"conditions read {count} different values; at most {limits.COLUMNS_MAX}",
             )
 
-    def _with_event_types(self, registry: Registry, rules: Sequence[Rule]) -> Registry:
+    def _with_event_types(self, rules: Sequence[Rule]) -> Registry:
         """Gives ids to the event types of features first, then to those that conditions name."""
         for number in sorted(self._tables.features):
             name = self._tables.features[number].event_type

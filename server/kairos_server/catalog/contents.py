@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from . import limits
 from .conditions import Conditions
 from .encode import decision_blob
-from .lower import ALWAYS, NEVER, Conjunctions
+from .lower import ALWAYS, NEVER
 from .model import Candidate, Placement, Rule, Source
 from .names import Reader
 from .shapes import ContentDocument, PlacementDocument
+from .simplify import leaf_key
 from .violations import Fault, Reason, nearest
 
 
@@ -37,12 +38,12 @@ def compile_placements(
 
 class _Compiler:
     def __init__(
-        self, placements: Sequence[PlacementDocument], contents: Sequence[ContentDocument], conditions: Conditions, warnings: list[str],
-        texts: dict[str, str],
+        self, placements: Sequence[PlacementDocument], contents: Sequence[ContentDocument], conditions: Conditions,
+        warnings: list[str], texts: dict[str, str],
     ) -> None:  # fmt: skip
         self._placements, self._documents, self._conditions = placements, contents, conditions
         self._warnings, self._texts = warnings, texts
-        self._rules: dict[Conjunctions, int] = {}
+        self._rules: dict[object, Rule] = {}
         self._contents: dict[str, _Content] = {}
 
     def decide(self) -> Decide:
@@ -53,8 +54,7 @@ class _Compiler:
             if content is not None:
                 self._contents[document.id] = content
         placements = tuple(self._placement(document) for document in self._placements)
-        rules = tuple(Rule(number, 0, conjunctions) for conjunctions, number in self._rules.items())
-        return Decide(rules, placements)
+        return Decide(tuple(self._rules.values()), placements)
 
     def _check_placements(self, document: ContentDocument, names: list[str]) -> None:
         for index, name in enumerate(document.placements):
@@ -98,11 +98,10 @@ class _Compiler:
             self._texts[f"content/{document.id}"] = text
             if conjunctions == NEVER:
                 self._warnings.append(f"content/{document.id}: its eligibility can never hold.")
-        return (
-            None
-            if conjunctions == ALWAYS
-            else self._rules.setdefault(conjunctions, len(self._rules))
-        )
+        if conjunctions == ALWAYS:
+            return None
+        key = tuple(tuple(map(leaf_key, conjunction)) for conjunction in conjunctions)
+        return self._rules.setdefault(key, Rule(len(self._rules), 0, conjunctions)).number
 
     def _purposes(self, document: ContentDocument) -> int:
         tables, mask = self._conditions.tables, 0

@@ -33,7 +33,8 @@ class DocumentInput:
 class _Loader(yaml.CSafeLoader):
     """Resolves only null, true, false and decimal numbers; everything else is text."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    # Not those of the class above: add_implicit_resolver below fills this one.
+    yaml_implicit_resolvers = {}  # noqa: RUF012
 
 
 _Loader.add_implicit_resolver(

@@ -1,7 +1,8 @@
 """Syntax trees -> disjunctions of conjunctions of leaves.
 
-Sound because CEL's `&&` and `||` are Kleene's: De Morgan holds, so that negation moves to the leaves, and in that form the whole is
-true exactly where its leaves, read with "an error does not hold", say so. See docs/adr/0008-conditions-lowered-from-cel.md.
+Sound because CEL's `&&` and `||` are Kleene's: De Morgan holds, so that negation moves to the leaves, and in that form the
+whole is true exactly where its leaves, read with "an error does not hold", say so.
+See docs/adr/0008-conditions-lowered-from-cel.md.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,14 @@ from .cel import (
 from .model import Constant, Leaf, LeafOp
 from .names import Names, Value
 from .schema import ENUM_VALUES, ValueType, check_constant, listed, type_text
-from .simplify import conjunction_simplified, constant_order, same_value, without_absorbed
+from .simplify import (
+    conjunction_simplified,
+    constant_order,
+    holds_for,
+    leaf_key,
+    same_value,
+    without_absorbed,
+)
 from .violations import Fault, Reason, nearest
 
 Conjunctions = tuple[tuple[Leaf, ...], ...]
@@ -100,11 +108,11 @@ class _Lowering:
                 parts = tuple(self.condition(argument, negated=negated) for argument in arguments)
                 return _All(parts) if (function == "_&&_") != negated else _Any(parts)
             if function == "_?_:_":
-                return self._ternary(node, negated)
+                return self._ternary(node, negated=negated)
             if function in COMPARISONS:
-                return self._comparison(node, negated)
+                return self._comparison(node, negated=negated)
             if function == "@in":
-                return self._membership(node, negated)
+                return self._membership(node, negated=negated)
         if isinstance(node, Literal):
             if not isinstance(node.value, bool):
                 raise Fault(
@@ -116,9 +124,9 @@ class _Lowering:
             value = self._names.value(node.operand)
             assert value is not None
             return Leaf(value.source, LeafOp.NOT_HAS if negated else LeafOp.HAS)
-        return self._truth(node, negated)
+        return self._truth(node, negated=negated)
 
-    def _truth(self, node: Expression, negated: bool) -> _Formula:
+    def _truth(self, node: Expression, *, negated: bool) -> _Formula:
         value = self._names.value(node)
         if value is None:
             raise unsupported(construct_name(node), self._text, node.position)
@@ -129,14 +137,14 @@ class _Lowering:
             )
         return Leaf(value.source, LeafOp.EQ, (not negated,))
 
-    def _ternary(self, node: Call, negated: bool) -> _Formula:
+    def _ternary(self, node: Call, *, negated: bool) -> _Formula:
         question, yes, no = node.arguments
         return _Any((
             _All((self.condition(question, negated=False), self.condition(yes, negated=negated))),
             _All((self.condition(question, negated=True), self.condition(no, negated=negated))),
         ))  # fmt: skip
 
-    def _comparison(self, node: Call, negated: bool) -> _Formula:
+    def _comparison(self, node: Call, *, negated: bool) -> _Formula:
         function, (left, right) = node.function, node.arguments
         if isinstance(left, Literal) and isinstance(right, Literal):
             return self._folded(function, left.value, right.value, node) != negated
@@ -153,7 +161,7 @@ class _Lowering:
         self._check(value, right.value, node, ordered=function in ORDER)
         op = _OPS[function]
         if isinstance(right.value, bool) and function in ORDER:
-            return _ordered_truth(value, op, right.value, negated)
+            return _ordered_truth(value, _NEGATED[op] if negated else op, constant=right.value)
         return Leaf(value.source, _NEGATED[op] if negated else op, (right.value,))
 
     def _operand(self, node: Expression) -> Value:
@@ -196,7 +204,7 @@ class _Lowering:
             function
         ]
 
-    def _membership(self, node: Call, negated: bool) -> _Formula:
+    def _membership(self, node: Call, *, negated: bool) -> _Formula:
         item, items = node.arguments
         if not isinstance(items, Items) or not all(
             isinstance(element, Literal) for element in items.elements
@@ -223,16 +231,13 @@ class _Lowering:
         return Leaf(value.source, _NEGATED[op] if negated else op, tuple(distinct))
 
 
-def _ordered_truth(value: Value, op: LeafOp, constant: bool, negated: bool) -> _Formula:
-    """CEL orders false before true; the core need not know: such a comparison names the truth values that pass."""
-    passing = {
-        LeafOp.LT: [v for v in (False, True) if v < constant], LeafOp.LE: [v for v in (False, True) if v <= constant],
-        LeafOp.GT: [v for v in (False, True) if v > constant], LeafOp.GE: [v for v in (False, True) if v >= constant],
-    }[op]  # fmt: skip
-    kept = tuple(v for v in (False, True) if (v in passing) != negated)
-    if not kept:
+def _ordered_truth(value: Value, op: LeafOp, *, constant: bool) -> _Formula:
+    """CEL orders false before true; the core need not know: the comparison names the truth values that pass."""
+    leaf = Leaf(value.source, op, (constant,))
+    passing = tuple(truth for truth in (False, True) if holds_for(leaf, truth))
+    if not passing:
         return False
-    return Leaf(value.source, LeafOp.EQ if len(kept) == 1 else LeafOp.IN, kept)
+    return Leaf(value.source, LeafOp.EQ if len(passing) == 1 else LeafOp.IN, passing)
 
 
 def _conjunctions(formula: _Formula) -> Conjunctions:
@@ -251,7 +256,7 @@ def _conjunctions(formula: _Formula) -> Conjunctions:
 def _limited(conjunctions: list[tuple[Leaf, ...]]) -> Conjunctions:
     # Absorption compares pairs; what is far beyond the limit is refused before that.
     if len(conjunctions) > limits.CONJUNCTIONS_MAX:
-        conjunctions = list(dict.fromkeys(conjunctions))
+        conjunctions = list({tuple(map(leaf_key, c)): c for c in conjunctions}.values())
     if len(conjunctions) > limits.CONJUNCTIONS_MAX * 8:
         raise _too_many()
     result = without_absorbed(conjunctions)

@@ -33,7 +33,9 @@ EVENT_FIELDS = {
     "referrer": FieldType.STRING, "value_minor": FieldType.INT, "currency_code": FieldType.STRING, "late": FieldType.BOOL,
 }  # fmt: skip
 # In the order of enum kairos_context_field.
-CONTEXT_FIELDS = dict.fromkeys(("channel", "placement", "scenario", "device_type", "persona", "urgency"), FieldType.STRING)
+CONTEXT_FIELDS = dict.fromkeys(
+    ("channel", "placement", "scenario", "device_type", "persona", "urgency"), FieldType.STRING
+)
 # In the order of enum kairos_session_field.
 SESSION_FIELDS = {
     "event_count": ValueType.INT, "start_time": ValueType.TIME, "duration": ValueType.DURATION, "ordinal": ValueType.INT,
@@ -46,7 +48,8 @@ PROFILE_FIELDS = {
 }  # fmt: skip
 # Names of the message's own fields, which no attribute may take; `event.type` is also called by its field's name.
 EVENT_RESERVED = {
-    "event_id", "event_type", "subject_id", "occurred_time_us", "attributes", "traits", "consents", "tenant_id",
+    "event_id", "event_type", "subject_id", "user_id", "occurred_time_us", "attributes", "traits", "consents", "tenant_id",
+    "producer_id", "producer_sequence",
 }  # fmt: skip
 ENUM_VALUES = {
     "device_type": ("mobile", "desktop", "tablet", "tv", "other"),

@@ -57,7 +57,7 @@ class TriggerDocument:
     priority: int
     urgency: str
     actions: list[tuple[str, Body]]
-    personalization: dict[str, str]
+    personalization: tuple[tuple[str, str, Place], ...]
     schedule: Schedule
     place: Place
 
@@ -127,6 +127,9 @@ class Fields:
 
     def number(self, name: str, default: float) -> float:
         return float(self.typed(name, default, int, float))
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        return bool(self.typed(name, default, bool))
 
     def whole(self, name: str, default: int) -> int:
         value: int = self.typed(name, default, int)
@@ -283,10 +286,10 @@ def read_trigger(document_id: str, body: Body, place: Place) -> TriggerDocument:
     personalization = Fields(
         fields.typed("personalization", {}, dict), fields.at("personalization")
     )
-    wanted = {
-        name: personalization.typed(name, "all", str)
+    wanted = tuple(
+        (name, personalization.typed(name, "all", str), personalization.at(name))
         for name in ("persona", "device_type", "traffic_source")
-    }
+    )
     personalization.close()
     document = TriggerDocument(
         document_id, fields.raw(key, "false"), key, fields.whole("priority", 0), fields.one_of("urgency", "", URGENCIES),
@@ -313,7 +316,7 @@ def _actions(fields: Fields) -> list[tuple[str, Body]]:
 
 def _schedule(fields: Fields) -> Schedule:
     schedule = Fields(fields.typed("schedule", {}, dict), fields.at("schedule"))
-    active = schedule.typed("active", True, bool)
+    active = schedule.flag("active", default=True)
     zone = zone_of("UTC")
     with schedule.at("time_zone").catch():
         zone = zone_of(schedule.raw("time_zone", "UTC"))
@@ -350,8 +353,8 @@ def read_content(document_id: str, body: Body, place: Place) -> ContentDocument:
         ttl_s = span_us(fields.typed("ttl", "0s", str)) // 1_000_000
     document = ContentDocument(
         document_id, fields.names("placements"), fields.typed("variant", "", str), fields.raw("eligibility", "true"),
-        tuple(canonical_name(name) for name in fields.names("purposes")), fields.whole("priority", 0), ttl_s, logistic, bias, terms,
-        _schedule(fields), fields.typed("payload", {}, dict), fields.typed("offer", False, bool), place,
+        tuple(canonical_name(name) for name in fields.names("purposes")), fields.whole("priority", 0), ttl_s, logistic, bias,
+        terms, _schedule(fields), fields.typed("payload", {}, dict), fields.flag("offer", default=False), place,
     )  # fmt: skip
     fields.close()
     return document

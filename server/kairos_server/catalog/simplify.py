@@ -50,7 +50,7 @@ def holds_for(leaf: Leaf, value: Constant) -> bool:
 
 def conjunction_simplified(leaves: tuple[Leaf, ...]) -> tuple[Leaf, ...] | None:
     """Returns the leaves without repeats and without HAS that another leaf implies; None when they can never hold together."""
-    distinct = list({_key(leaf): leaf for leaf in leaves}.values())
+    distinct = list({leaf_key(leaf): leaf for leaf in leaves}.values())
     groups: dict[object, list[Leaf]] = {}
     for leaf in distinct:
         groups.setdefault(leaf.source, []).append(leaf)
@@ -63,7 +63,7 @@ def conjunction_simplified(leaves: tuple[Leaf, ...]) -> tuple[Leaf, ...] | None:
 
 def without_absorbed(conjunctions: list[tuple[Leaf, ...]]) -> tuple[tuple[Leaf, ...], ...]:
     """Returns the conjunctions without those that another one, asking for less, already covers."""
-    sets = [frozenset(_key(leaf) for leaf in conjunction) for conjunction in conjunctions]
+    sets = [frozenset(leaf_key(leaf) for leaf in conjunction) for conjunction in conjunctions]
     kept: list[int] = []
     for i, leaves in enumerate(sets):
         if not any(other < leaves or (other == leaves and j < i) for j, other in enumerate(sets)):
@@ -71,8 +71,8 @@ def without_absorbed(conjunctions: list[tuple[Leaf, ...]]) -> tuple[tuple[Leaf, 
     return tuple(conjunctions[i] for i in kept)
 
 
-def _key(leaf: Leaf) -> tuple[object, ...]:
-    # Python takes True for 1 and 1 for 1.0; the first pair differs in CEL, so the class is part of the key.
+def leaf_key(leaf: Leaf) -> tuple[object, ...]:
+    """Returns what two leaves of one meaning share. Leaves themselves are no keys: Python takes True for 1, CEL does not."""
     return (
         leaf.source,
         leaf.op,

@@ -10,7 +10,8 @@ from .spans import cel_duration_us, moment_us
 from .violations import Fault, Reason, nearest
 
 _COMPARISONS = {
-    "equals": "==", "not_equals": "!=", "greater_than": ">", "greater_than_or_equal": ">=", "less_than": "<", "less_than_or_equal": "<=",
+    "equals": "==", "not_equals": "!=", "greater_than": ">", "greater_than_or_equal": ">=", "less_than": "<",
+    "less_than_or_equal": "<=",
 }  # fmt: skip
 OPERATORS = (*_COMPARISONS, "in", "not_in", "exists", "not_exists", "between")
 _BOUNDS = {"min": ">=", "max": "<=", "gt": ">", "lt": "<"}
@@ -88,7 +89,8 @@ class Translator:
         operator = given.get("operator", ("operator", "equals"))[1]
         if operator not in OPERATORS:
             raise Fault(
-                Reason.OPERATOR_UNKNOWN, f"operator {operator} is not known.{nearest(str(operator), OPERATORS)} Operators: {', '.join(OPERATORS)}",
+                Reason.OPERATOR_UNKNOWN,
+                f"operator {operator} is not known.{nearest(str(operator), OPERATORS)} Operators: {', '.join(OPERATORS)}",
                 _join(path, "operator"),
             )  # fmt: skip
         value = self._name(given["field"][1], _join(path, "field"))

@@ -105,7 +105,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def edit_distance(source: str, target: str) -> int:
     """Returns the least number of inserted, removed, replaced or swapped neighbouring letters.
 
-    Source: the optimal string alignment distance (Damerau 1964, Levenshtein 1966). Cost: O(|source| × |target|)
+    Source: the optimal string alignment distance (Damerau 1964, Levenshtein 1966). Cost: O(|source| * |target|)
     """
     before: list[int] = []
     row = list(range(len(target) + 1))
