@@ -16,6 +16,7 @@ cdef struct apply_core:
     store* view
     dedupe* ids
     tenant_state* tenants       # KAIROS_TENANTS_MAX entries
+    uint32_t tenant_count       # entries up to the last known one
     const plan_table* plans
     scratch* work
     working_set records

@@ -53,6 +53,7 @@ cdef int32_t apply_restore(apply_core* core) noexcept nogil:
     cdef uint8_t key[META_KEY_SIZE_MAX]
     cdef store_value value
     cdef const applied_stored* kept
+    cdef uint32_t i
     cdef int32_t status = store_write_get(core.view, STORE_META, key, meta_key(key, core.partition, 0, b"applied"), &value)
     if status == STATUS_STORE_NOT_FOUND:
         return STATUS_OK
@@ -64,7 +65,11 @@ cdef int32_t apply_restore(apply_core* core) noexcept nogil:
     core.applied_sequence = kept.applied_sequence
     core.received_last_us = kept.received_last_us
     core.dedupe_day_first = kept.dedupe_day_first
-    return tenants_restore(core.tenants, core.view, core.partition, core.plans)
+    status = tenants_restore(core.tenants, core.view, core.partition, core.plans)
+    for i in range(<uint32_t>KAIROS_TENANTS_MAX):
+        if core.tenants[i].known:
+            core.tenant_count = i + 1
+    return status
 
 
 cdef int32_t apply_flush(apply_core* core) noexcept nogil:
@@ -74,7 +79,7 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
     cdef uint32_t day = <uint32_t>(core.received_last_us // DAY_US)
     cdef int32_t status = working_flush(&core.records, core.view)
     if status == STATUS_OK:
-        status = tenants_flush(core.tenants, core.view, core.partition, core.applied_sequence)
+        status = tenants_flush(core.tenants, core.tenant_count, core.view, core.partition, core.applied_sequence)
     if status == STATUS_OK and day > DEDUPE_KEEP_DAYS and core.dedupe_day_first < day - DEDUPE_KEEP_DAYS:
         core.dedupe_day_first = day - DEDUPE_KEEP_DAYS
         status = dedupe_drop_before(core.ids, core.dedupe_day_first)
@@ -148,7 +153,7 @@ cdef int32_t event_keep_id(apply_core* core, kairos_record* record, const uint8_
 cdef void event_follow(tenant_state* tenant, const apply_record* source) noexcept nogil:
     if source.occurred_us > tenant.event_time_us:
         tenant.event_time_us = source.occurred_us
-        tenant.changed = 1
+        tenant.changed = TENANT_CHANGED
 
 
 cdef int32_t apply_event(apply_core* core, const apply_record* source, event_outcome* result) noexcept nogil:
@@ -269,7 +274,9 @@ cdef void apply_tenant(apply_core* core, const apply_record* source) noexcept no
         return
     memcpy(&tenant.settings, source.payload, sizeof(kairos_tenant_settings))
     tenant.known = 1
-    tenant.changed = 1
+    if source.tenant >= core.tenant_count:
+        core.tenant_count = source.tenant + 1
+    tenant.changed = TENANT_CHANGED
 
 
 cdef int32_t apply_one(apply_core* core, const apply_record* record, event_outcome* result) noexcept nogil:

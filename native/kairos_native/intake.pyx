@@ -127,7 +127,7 @@ cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings*
     for i in range(event.trait_count):
         if event.traits[i].name_id:
             return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"traits", i, NULL, 0)
-        trait = plan_find(image, SPACE_TRAIT, event.traits[i].name, event.traits[i].name_size)
+        trait = plan_find_hashed(image, event.traits[i].name_hash, SPACE_TRAIT, event.traits[i].name, event.traits[i].name_size)
         value = event.traits[i].value
         if trait != UINT32_MAX and not fit_type(&value, image.traits[trait].type):
             return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"traits", i, event.traits[i].name, event.traits[i].name_size)
@@ -174,7 +174,8 @@ cdef int32_t intake_check_decide(const plan* image, const kairos_tenant_settings
     for i in range(request.attribute_count):
         if request.attributes[i].name_id:
             return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"context.attributes", i, NULL, 0)
-        field = plan_find(image, SPACE_CONTEXT_FIELD, request.attributes[i].name, request.attributes[i].name_size)
+        field = plan_find_hashed(image, request.attributes[i].name_hash, SPACE_CONTEXT_FIELD, request.attributes[i].name,
+                                 request.attributes[i].name_size)
         value = request.attributes[i].value
         if field != UINT32_MAX and not fit_type(&value, image.context_fields[field].type):
             return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"context.attributes", i,
@@ -192,7 +193,8 @@ cdef void intake_context_fields(const plan* image, const wire_decide* request, k
     put_text(&fields[<int>CONTEXT_FIELD_PERSONA], request.persona, request.persona_size)
     put_name(&fields[<int>CONTEXT_FIELD_URGENCY], KAIROS_URGENCY_NAMES, request.urgency)
     for i in range(request.attribute_count):
-        field = plan_find(image, SPACE_CONTEXT_FIELD, request.attributes[i].name, request.attributes[i].name_size)
+        field = plan_find_hashed(image, request.attributes[i].name_hash, SPACE_CONTEXT_FIELD, request.attributes[i].name,
+                                 request.attributes[i].name_size)
         if field == UINT32_MAX:
             continue
         fields[field] = request.attributes[i].value

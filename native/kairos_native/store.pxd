@@ -12,6 +12,13 @@ cdef enum store_database:
 
 
 cdef struct store
+cdef struct store_reader
+
+
+# Names both types at file scope, so that C does not take them for types of a prototype's own in modules that only pass pointers.
+cdef struct store_pointers:
+    store* view
+    store_reader* reader
 
 
 cdef struct store_value:
@@ -41,7 +48,6 @@ cdef int32_t store_write_get(store* view, uint32_t database, const void* key, ui
 cdef int32_t store_put(store* view, uint32_t database, const void* key, uint32_t key_size, const void* data, size_t size) noexcept nogil
 cdef int32_t store_delete(store* view, uint32_t database, const void* key, uint32_t key_size) noexcept nogil
 # One reader per thread: renews a kept read transaction. Not over 50 ms, never across an await.
-cdef struct store_reader
 cdef store_reader* store_reader_new(store* view, int32_t* status) noexcept nogil
 cdef void store_reader_free(store_reader* reader) noexcept nogil
 cdef int32_t store_read_begin(store_reader* reader) noexcept nogil

@@ -6,6 +6,12 @@ from kairos_native.plan cimport plan
 from kairos_native.store cimport store
 
 
+cdef enum tenant_change:
+    TENANT_SAME = 0
+    TENANT_CHANGED = 1              # to be written with the current transaction
+    TENANT_WRITTEN = 2              # written, not yet published to readers
+
+
 cdef struct tenant_state:
     kairos_tenant_settings settings
     const plan* active              # NULL: no plan was activated yet
@@ -14,7 +20,7 @@ cdef struct tenant_state:
     uint64_t activation_sequence    # log sequence of the activation of `active`
     uint32_t birth_count
     uint32_t known                  # 0: no such tenant
-    uint32_t changed                # 1: to be written with the current transaction
+    uint32_t changed                # enum tenant_change
 
 
 # The present of an event: received time for a live tenant, the highest occurred time so far for an event-time tenant.
@@ -43,8 +49,8 @@ cdef plan* plan_table_find(const plan_table* plans, const uint8_t* plan_id) noex
 # Reads all tenants from the view, inside its write transaction.
 #   Errors: STATUS_RECORD_CORRUPT, STATUS_PLAN_UNKNOWN (an active plan is not loaded), STATUS_NO_MEMORY
 cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partition, const plan_table* plans) noexcept nogil
-# Writes the changed ones.
-cdef int32_t tenants_flush(tenant_state* tenants, store* view, uint16_t partition, uint64_t sequence) noexcept nogil
+# Writes the changed ones among the first `tenant_count`.
+cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition, uint64_t sequence) noexcept nogil
 # Makes `image` the active plan: slots not seen before are born now.
 #   Errors: STATUS_NO_MEMORY
 cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence, int64_t received_us) noexcept nogil

@@ -50,6 +50,7 @@ cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t s
     tenant.births = births
     tenant.birth_count = kept.birth_count
     tenant.known = 1
+    tenant.changed = TENANT_WRITTEN
     if kept.has_plan:
         tenant.active = plan_table_find(plans, kept.plan_id)
         if tenant.active == NULL:
@@ -62,7 +63,7 @@ cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partit
     cdef uint32_t tenant
     cdef store_value value
     cdef int32_t status
-    for tenant in range(KAIROS_TENANTS_MAX):
+    for tenant in range(<uint32_t>KAIROS_TENANTS_MAX):
         status = store_write_get(view, STORE_META, key, meta_key(key, partition, tenant, b"state"), &value)
         if status == STATUS_STORE_NOT_FOUND:
             continue
@@ -95,15 +96,15 @@ cdef int32_t tenant_flush(tenant_state* tenant, store* view, uint16_t partition,
     status = store_put(view, STORE_META, key, meta_key(key, partition, tenant.settings.tenant, b"state"),
                        value, STORED_SIZE + size)
     free(value)
-    tenant.changed = 0
+    tenant.changed = TENANT_WRITTEN
     return status
 
 
-cdef int32_t tenants_flush(tenant_state* tenants, store* view, uint16_t partition, uint64_t sequence) noexcept nogil:
+cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition, uint64_t sequence) noexcept nogil:
     cdef uint32_t tenant
     cdef int32_t status
-    for tenant in range(KAIROS_TENANTS_MAX):
-        if tenants[tenant].changed:
+    for tenant in range(tenant_count):
+        if tenants[tenant].changed == TENANT_CHANGED:
             status = tenant_flush(&tenants[tenant], view, partition, sequence)
             if status != STATUS_OK:
                 return status
@@ -129,5 +130,5 @@ cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t s
         tenant.birth_count = image.slot_count
     tenant.active = image
     tenant.activation_sequence = sequence
-    tenant.changed = 1
+    tenant.changed = TENANT_CHANGED
     return STATUS_OK

@@ -1,0 +1,54 @@
+# Requests on their way into the log: checked on the event loop's thread, appended and applied on the writer's.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from kairos_native.scratch cimport scratch
+from kairos_native.tenant cimport tenant_state
+from kairos_native.wire cimport wire_fault
+
+
+# One event of a request. `data` points into the request's bytes.
+cdef struct pending_event:
+    const uint8_t* data
+    int64_t occurred_us
+    uint8_t subject_id[16]
+    uint32_t size
+    int32_t status              # STATUS_OK, or why it is refused
+    uint32_t refusal            # index in refusals, where refused
+
+# Why and where. `seen` and `event_id` point into the request's bytes.
+cdef struct pending_refusal:
+    wire_fault fault
+    const uint8_t* event_id
+    uint32_t event_id_size
+    uint32_t reserved
+
+cdef struct pending_request:
+    pending_event* events       # owned
+    pending_refusal* refusals   # owned; NULL: none
+    uint8_t* response           # owned; NULL: not answered yet
+    size_t response_size
+    size_t response_capacity
+    int64_t received_us
+    uint64_t sequence_last
+    uint64_t payload_size       # of the events that are not refused
+    uint32_t event_count
+    uint32_t record_count       # events that are not refused
+    uint32_t duplicate_count    # filled by the commit
+    uint32_t refusal_count
+    uint32_t refusal_capacity
+    uint32_t tenant
+    uint8_t kind                # enum kairos_frame_kind
+    uint8_t batch
+
+
+cdef void pending_free(pending_request* request) noexcept nogil
+# Checks an IngestRequest; a refused event is its one refusal.
+#   Errors: STATUS_EVENT_MISSING, STATUS_WIRE_MALFORMED … for the whole request, with `fault`; STATUS_PLAN_MISSING; STATUS_NO_MEMORY
+cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
+                          pending_request* request, wire_fault* fault) noexcept nogil
+# Checks an IngestBatchRequest.
+#   Cost:   O(bytes); two allocations a batch
+#   Errors: STATUS_BATCH_EMPTY, STATUS_BATCH_TOO_LARGE, STATUS_WIRE_MALFORMED, STATUS_PLAN_MISSING, STATUS_NO_MEMORY
+cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
+                         pending_request* request, wire_fault* fault) noexcept nogil
+# The 128-bit id of a subject: SipHash of its identifier under the tenant's key.
+cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size, uint8_t* subject_id) noexcept nogil

@@ -1,0 +1,127 @@
+# Contract in check.pxd.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
+
+from kairos_native.hash cimport kairos_siphash128
+from kairos_native.intake cimport intake_check_event, intake_fault
+from kairos_native.layout cimport FRAME_EVENT
+from kairos_native.limits cimport KAIROS_BATCH_EVENTS_MAX
+from kairos_native.scratch cimport scratch
+from kairos_native.status cimport *
+from kairos_native.tenant cimport tenant_state
+from kairos_native.wire cimport *
+
+
+cdef void pending_free(pending_request* request) noexcept nogil:
+    free(request.events)
+    free(request.refusals)
+    free(request.response)
+    request.events = NULL
+    request.refusals = NULL
+    request.response = NULL
+
+
+cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size, uint8_t* subject_id) noexcept nogil:
+    kairos_siphash128(tenant.settings.hash_key, identifier, size, subject_id)
+
+
+# Keeps the fault of an event; refusals are rare, so their list grows by doubling.
+cdef int32_t check_refuse(pending_request* request, pending_event* event, const wire_event* scanned, const wire_fault* fault) noexcept nogil:
+    cdef uint32_t capacity
+    cdef void* grown
+    cdef pending_refusal* refusal
+    if request.refusal_count == request.refusal_capacity:
+        capacity = request.refusal_capacity * 2 if request.refusal_capacity else 8
+        grown = realloc(request.refusals, capacity * sizeof(pending_refusal))
+        if grown == NULL:
+            return STATUS_NO_MEMORY
+        request.refusals = <pending_refusal*>grown
+        request.refusal_capacity = capacity
+    refusal = &request.refusals[request.refusal_count]
+    refusal.fault = fault[0]
+    # The id helps the sender find the event; a malformed message may have none that can be trusted.
+    refusal.event_id = NULL
+    refusal.event_id_size = 0
+    if fault.status not in (STATUS_WIRE_MALFORMED, STATUS_UTF8_INVALID, STATUS_EVENT_ID_INVALID, STATUS_EVENT_TOO_LARGE):
+        refusal.event_id = scanned.event_id
+        refusal.event_id_size = scanned.event_id_size
+    event.status = fault.status
+    event.refusal = request.refusal_count
+    request.refusal_count += 1
+    return STATUS_OK
+
+
+cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t received_us, pending_request* request,
+                         pending_event* event) noexcept nogil:
+    cdef wire_event scanned
+    cdef wire_fault fault
+    cdef int32_t status
+    work.message.used = 0
+    memset(&scanned, 0, sizeof(scanned))
+    status = wire_scan_event(event.data, event.size, &scanned, &work.message, &fault)
+    if status == STATUS_OK:
+        status = intake_check_event(tenant.active, &tenant.settings, &scanned, received_us, &fault)
+    if status != STATUS_OK:
+        fault.status = status
+        return check_refuse(request, event, &scanned, &fault)
+    event.occurred_us = scanned.occurred_us if scanned.has_occurred else received_us
+    subject_id_of(tenant, scanned.subject_id, scanned.subject_id_size, event.subject_id)
+    request.record_count += 1
+    request.payload_size += event.size
+    return STATUS_OK
+
+
+cdef int32_t check_begin(const tenant_state* tenant, int64_t received_us, pending_request* request, uint32_t event_count,
+                         wire_fault* fault) noexcept nogil:
+    request.kind = FRAME_EVENT
+    request.received_us = received_us
+    if not tenant.known:
+        return intake_fault(fault, STATUS_TENANT_UNKNOWN, b"", NULL, 0)
+    if tenant.active == NULL:
+        return intake_fault(fault, STATUS_PLAN_MISSING, b"", NULL, 0)
+    request.tenant = tenant.settings.tenant
+    request.events = <pending_event*>calloc(event_count, sizeof(pending_event))
+    return STATUS_OK if request.events != NULL else intake_fault(fault, STATUS_NO_MEMORY, b"", NULL, 0)
+
+
+cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
+                          pending_request* request, wire_fault* fault) noexcept nogil:
+    cdef int32_t status = check_begin(tenant, received_us, request, 1, fault)
+    if status != STATUS_OK:
+        return status
+    status = wire_find_event(data, size, &request.events[0].data, &request.events[0].size, fault)
+    if status != STATUS_OK:
+        return status
+    request.event_count = 1
+    return check_event(tenant, work, received_us, request, &request.events[0])
+
+
+cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
+                         pending_request* request, wire_fault* fault) noexcept nogil:
+    cdef const uint8_t* cursor = data
+    cdef const uint8_t* end = data + size
+    cdef const uint8_t* event
+    cdef uint32_t event_size
+    cdef uint32_t count = 0
+    cdef int32_t status
+    # Counted first: a refused batch must not have cost a thousand scans.
+    while True:
+        status = wire_next_event(&cursor, end, &event, &event_size, fault)
+        if status == STATUS_LOG_END:
+            break
+        if status != STATUS_OK:
+            return status
+        count += 1
+        if count > KAIROS_BATCH_EVENTS_MAX:
+            return intake_fault(fault, STATUS_BATCH_TOO_LARGE, b"events", NULL, 0)
+    if not count:
+        return intake_fault(fault, STATUS_BATCH_EMPTY, b"events", NULL, 0)
+    status = check_begin(tenant, received_us, request, count, fault)
+    request.batch = 1
+    cursor = data
+    while status == STATUS_OK and request.event_count < count:
+        wire_next_event(&cursor, end, &request.events[request.event_count].data, &request.events[request.event_count].size, fault)
+        status = check_event(tenant, work, received_us, request, &request.events[request.event_count])
+        request.event_count += 1
+    return status

@@ -1,0 +1,349 @@
+# Contract in commit.pxd.
+from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport realloc
+from libc.string cimport memcpy, memset, strlen
+
+from kairos_native.answer cimport answer_batch_event, answer_batch_refusal, answer_event, answer_size_max
+from kairos_native.apply cimport apply_flush, apply_one, apply_record
+from kairos_native.change cimport event_outcome
+from kairos_native.check cimport pending_event, pending_refusal, pending_request
+from kairos_native.dedupe cimport dedupe_reserve
+from kairos_native.layout cimport *
+from kairos_native.limits cimport *
+from kairos_native.log cimport *
+from kairos_native.publish cimport publish_write
+from kairos_native.status cimport *
+from kairos_native.store cimport store_reserve, store_write_abort, store_write_begin, store_write_commit
+from kairos_native.tenant cimport plan_table_find
+from kairos_native.view cimport output, output_uint
+
+cdef enum:
+    DESCRIPTION_SIZE_MAX = 512
+    SEEN_SIZE_MAX = 64
+    RESERVE_PER_RECORD = 24576      # pages that one record may dirty: a leaf, its overflow, a share of the branches
+    RESERVE_BASE = 4194304
+
+cdef int64_t DAY_US = 86400000000
+
+
+cdef extern from *:
+    """
+    #include <time.h>
+    static inline uint64_t kairos_clock_ns(int which) {
+        struct timespec t;
+        clock_gettime(which ? CLOCK_MONOTONIC : CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    }
+    """
+    uint64_t kairos_clock_ns(int which) noexcept nogil
+
+
+cdef int64_t clock_us() noexcept nogil:
+    return <int64_t>(kairos_clock_ns(0) // 1000)
+
+
+# ---------------------------------------------------------------- room
+cdef int32_t commit_reserve(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
+    cdef uint64_t size = 0
+    cdef uint32_t records = 0, events = 0, i, triggers = 0, fired
+    cdef uint32_t day_first = UINT32_MAX, day_last = 0, day
+    cdef int32_t status
+    cdef void* grown
+    for i in range(request_count):
+        records += requests[i].record_count
+        size += requests[i].payload_size
+        if requests[i].kind != FRAME_EVENT or not requests[i].record_count:
+            continue
+        events += requests[i].record_count
+        # Received times never go back along the log: the append may raise this one to the last.
+        day = <uint32_t>(max(requests[i].received_us, log_received_last(state.log)) // DAY_US)
+        day_first = min(day_first, day)
+        day_last = max(day_last, day)
+        fired = KAIROS_TRIGGERS_FIRED_MAX
+        if state.core.tenants[requests[i].tenant].active != NULL:
+            fired = min(fired, state.core.tenants[requests[i].tenant].active.indexes[<int>INDEX_TRIGGERS].rule_count)
+        triggers = max(triggers, fired)
+    if records > state.record_capacity:
+        grown = realloc(state.records, records * sizeof(log_record))
+        if grown == NULL:
+            return STATUS_NO_MEMORY
+        state.records = <log_record*>grown
+        state.record_capacity = records
+    status = log_reserve(state.log, records, size)
+    if status == STATUS_OK:
+        status = store_reserve(state.core.view, RESERVE_BASE + <uint64_t>records * RESERVE_PER_RECORD + 2 * size)
+    for day in range(day_first, day_last + 1):
+        if status == STATUS_OK and events:
+            status = dedupe_reserve(state.core.ids, day, events, <uint64_t>events * triggers)
+    return status
+
+
+# ---------------------------------------------------------------- answers
+# Makes room for `size` more bytes of a response.
+cdef int32_t answer_room(pending_request* request, size_t size) noexcept nogil:
+    cdef size_t capacity
+    cdef void* grown
+    if request.response_size + size <= request.response_capacity:
+        return STATUS_OK
+    capacity = max(request.response_capacity * 2, request.response_size + size + 64 * <size_t>request.event_count)
+    grown = realloc(request.response, capacity)
+    if grown == NULL:
+        return STATUS_NO_MEMORY
+    request.response = <uint8_t*>grown
+    request.response_capacity = capacity
+    return STATUS_OK
+
+
+cdef inline void answer_to(pending_request* request, output* out) noexcept nogil:
+    memset(out, 0, sizeof(output))
+    out.data = request.response
+    out.used = request.response_size
+    out.size = request.response_capacity
+
+
+cdef int32_t body_room(commit_state* state, size_t size) noexcept nogil:
+    cdef void* grown
+    if size <= state.body.size:
+        return STATUS_OK
+    grown = realloc(state.body.data, size * 2)
+    if grown == NULL:
+        return STATUS_NO_MEMORY
+    state.body.data = <uint8_t*>grown
+    state.body.size = size * 2
+    return STATUS_OK
+
+
+cdef int32_t answer_outcome(commit_state* state, pending_request* request, const event_outcome* outcome, uint64_t sequence) noexcept nogil:
+    cdef output out
+    cdef size_t size
+    cdef int32_t status
+    if outcome.image == NULL:
+        return STATUS_OK
+    size = answer_size_max(outcome.image, outcome)
+    status = answer_room(request, size + 16)
+    if status == STATUS_OK:
+        status = body_room(state, size)
+    if status != STATUS_OK:
+        return status
+    answer_to(request, &out)
+    if request.batch:
+        answer_batch_event(&out, &state.body, outcome.image, outcome, sequence)
+    else:
+        answer_event(&out, outcome.image, outcome, sequence)
+    request.response_size = out.used
+    return STATUS_OUTPUT_FULL if out.overflow else STATUS_OK
+
+
+# `"seen": rule and remedy`, with what was seen cut at a character.
+cdef uint32_t describe(const commit_state* state, const pending_refusal* refusal, char* text) noexcept nogil:
+    cdef uint32_t size = 0
+    cdef uint32_t seen = refusal.fault.seen_size
+    cdef const char* sentence = state.texts[refusal.fault.status] if 0 < refusal.fault.status < COMMIT_TEXTS else NULL
+    cdef size_t sentence_size = strlen(sentence) if sentence != NULL else 0
+    if seen > SEEN_SIZE_MAX:
+        seen = SEEN_SIZE_MAX
+        while seen and (refusal.fault.seen[seen] & 0xC0) == 0x80:
+            seen -= 1
+    if seen:
+        text[0] = c'"'
+        memcpy(text + 1, refusal.fault.seen, seen)
+        memcpy(text + 1 + seen, b'": ', 3)
+        size = seen + 4
+    if sentence_size > DESCRIPTION_SIZE_MAX - size:
+        sentence_size = DESCRIPTION_SIZE_MAX - size
+    if sentence_size:
+        memcpy(text + size, sentence, sentence_size)
+    return size + <uint32_t>sentence_size
+
+
+cdef int32_t answer_refused(commit_state* state, pending_request* request, const pending_event* event) noexcept nogil:
+    cdef const pending_refusal* refusal = &request.refusals[event.refusal]
+    cdef char text[DESCRIPTION_SIZE_MAX]
+    cdef output out
+    cdef uint32_t text_size = describe(state, refusal, text)
+    cdef size_t size = <size_t>refusal.event_id_size + text_size + 192
+    cdef int32_t status = answer_room(request, size)
+    if status == STATUS_OK:
+        status = body_room(state, size)
+    if status != STATUS_OK:
+        return status
+    answer_to(request, &out)
+    answer_batch_refusal(&out, &state.body, refusal.event_id, refusal.event_id_size, event.status,
+                         <const char*>refusal.fault.field, text, text_size)
+    request.response_size = out.used
+    return STATUS_OUTPUT_FULL if out.overflow else STATUS_OK
+
+
+cdef int32_t answer_end(pending_request* request, int64_t now_us) noexcept nogil:
+    cdef output out
+    cdef int32_t status = answer_room(request, 64)
+    if status != STATUS_OK:
+        return status
+    answer_to(request, &out)
+    if request.batch:
+        output_uint(&out, 2, request.record_count - request.duplicate_count)
+        output_uint(&out, 3, request.duplicate_count)
+        output_uint(&out, 4, request.refusal_count)
+    output_uint(&out, 8, <uint64_t>max(now_us - request.received_us, 0))
+    request.response_size = out.used
+    return STATUS_OK
+
+
+# ---------------------------------------------------------------- commit
+cdef uint32_t commit_records(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
+    cdef log_record* record
+    cdef pending_event* event
+    cdef uint32_t i, j, count = 0
+    for i in range(request_count):
+        for j in range(requests[i].event_count):
+            event = &requests[i].events[j]
+            if event.status != STATUS_OK:
+                continue
+            record = &state.records[count]
+            memset(record, 0, sizeof(log_record))
+            memcpy(record.subject_id, event.subject_id, 16)
+            record.payload = event.data
+            record.payload_size = event.size
+            record.occurred_us = event.occurred_us
+            record.received_us = requests[i].received_us
+            record.tenant = requests[i].tenant
+            record.kind = requests[i].kind
+            count += 1
+    return count
+
+
+cdef void record_source(const log_record* record, apply_record* source) noexcept nogil:
+    source.payload = record.payload
+    source.sequence = record.sequence
+    source.occurred_us = record.occurred_us
+    source.received_us = record.received_us
+    source.subject_id = record.subject_id
+    source.payload_size = record.payload_size
+    source.tenant = record.tenant
+    source.flags = record.flags
+    source.kind = record.kind
+
+
+# Applies one request's records and writes its answer but for the processing time.
+cdef int32_t commit_request(commit_state* state, pending_request* request, uint32_t* position) noexcept nogil:
+    cdef apply_record source
+    cdef event_outcome outcome
+    cdef uint32_t i
+    cdef int32_t status = STATUS_OK
+    for i in range(request.event_count):
+        if request.events[i].status != STATUS_OK:
+            if request.batch:
+                status = answer_refused(state, request, &request.events[i])
+        else:
+            record_source(&state.records[position[0]], &source)
+            position[0] += 1
+            status = apply_one(&state.core, &source, &outcome)
+            request.sequence_last = source.sequence
+            request.duplicate_count += outcome.duplicate
+            if status == STATUS_OK and request.kind == FRAME_EVENT:
+                status = answer_outcome(state, request, &outcome, source.sequence)
+        if status != STATUS_OK:
+            return status
+    return STATUS_OK
+
+
+cdef int32_t commit_run(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
+    cdef uint32_t count = commit_records(state, requests, request_count)
+    cdef uint32_t position = 0, i
+    cdef uint64_t started = kairos_clock_ns(1), appended
+    cdef int32_t status = STATUS_OK
+    cdef int64_t now_us
+    if count:
+        status = log_append(state.log, state.records, count)
+    appended = kairos_clock_ns(1)
+    state.append_ns += appended - started
+    if status == STATUS_OK and count:
+        status = store_write_begin(state.core.view)
+    for i in range(request_count):
+        if status == STATUS_OK:
+            status = commit_request(state, requests[i], &position)
+    if status == STATUS_OK and count:
+        status = apply_flush(&state.core)
+        if status == STATUS_OK:
+            status = store_write_commit(state.core.view)
+        if status == STATUS_OK:
+            publish_write(state.published, state.core.tenants, state.core.tenant_count, state.core.applied_sequence)
+    now_us = clock_us()
+    for i in range(request_count):
+        if status == STATUS_OK and requests[i].kind == FRAME_EVENT:
+            status = answer_end(requests[i], now_us)
+    state.apply_ns += kairos_clock_ns(1) - appended
+    state.commit_count += 1
+    return status
+
+
+# ---------------------------------------------------------------- replay
+cdef int32_t replay_group(commit_state* state, log_reader* reader, uint64_t* marker, uint64_t skip_sequence, uint8_t* plan_id,
+                          uint64_t* failed_sequence) noexcept nogil:
+    cdef const kairos_frame* frame
+    cdef const uint8_t* payload
+    cdef apply_record source
+    cdef event_outcome outcome
+    cdef uint32_t count = 0
+    cdef int32_t status = STATUS_OK
+    while count < KAIROS_COMMIT_RECORDS_MAX:
+        status = log_next(reader, &frame, &payload)
+        if status != STATUS_OK:
+            break
+        failed_sequence[0] = frame.sequence
+        if frame.semantics_version != KAIROS_SEMANTICS_VERSION:
+            return STATUS_LOG_SEMANTICS
+        if (frame.kind == FRAME_ACTIVATION and frame.payload_size >= 32
+                and plan_table_find(state.core.plans, payload) == NULL):
+            memcpy(plan_id, payload, 32)
+            status = STATUS_PLAN_UNKNOWN
+            break
+        source.payload = payload
+        source.sequence = frame.sequence
+        source.occurred_us = frame.occurred_us
+        source.received_us = frame.received_us
+        source.subject_id = frame.subject_id
+        source.payload_size = frame.payload_size
+        source.tenant = frame.tenant
+        source.flags = frame.flags
+        source.kind = frame.kind
+        if frame.sequence == skip_sequence:
+            source.kind = FRAME_SKIP
+            state.core.skipped_count += 1
+        marker[0] = frame.sequence
+        if frame.kind == FRAME_EVENT:
+            status = dedupe_reserve(state.core.ids, <uint32_t>(frame.received_us // DAY_US), 1, KAIROS_TRIGGERS_FIRED_MAX)
+        if status == STATUS_OK:
+            status = apply_one(&state.core, &source, &outcome)
+        if status != STATUS_OK:
+            return status
+        count += 1
+    marker[0] = 0
+    return status if count == 0 or status != STATUS_LOG_END else STATUS_LOG_END
+
+
+cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker, uint64_t skip_sequence,
+                           uint8_t* plan_id, uint64_t* failed_sequence) noexcept nogil:
+    cdef int32_t status = STATUS_OK, finished
+    cdef log_reader* reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1, &status)
+    if reader == NULL:
+        return STATUS_OK if status == STATUS_LOG_END else status
+    while status == STATUS_OK:
+        finished = store_reserve(state.core.view, RESERVE_BASE + <uint64_t>KAIROS_COMMIT_RECORDS_MAX * RESERVE_PER_RECORD)
+        if finished == STATUS_OK:
+            finished = store_write_begin(state.core.view)
+        if finished != STATUS_OK:
+            status = finished
+            break
+        status = replay_group(state, reader, marker, skip_sequence, plan_id, failed_sequence)
+        if status not in (STATUS_OK, STATUS_LOG_END, STATUS_PLAN_UNKNOWN):
+            store_write_abort(state.core.view)
+            break
+        # What was applied before the end, or before a plan that must be loaded, is kept.
+        finished = apply_flush(&state.core)
+        if finished == STATUS_OK:
+            finished = store_write_commit(state.core.view)
+        if finished != STATUS_OK:
+            status = finished
+    log_reader_close(reader)
+    return STATUS_OK if status == STATUS_LOG_END else status

@@ -1,0 +1,203 @@
+# Requests: checked, committed, decided, read.
+
+
+cdef class _EngineCalls(_EngineInspection):
+    cdef Pending check(self, uint32_t tenant, bytes request, int64_t received_us, bint batch):
+        cdef Pending pending
+        cdef tenant_state state
+        cdef wire_fault fault
+        cdef int32_t status
+        self.alive()
+        if tenant >= KAIROS_TENANTS_MAX:
+            raise Refusal(STATUS_TENANT_UNKNOWN)
+        if len(request) > KAIROS_MESSAGE_SIZE_MAX:
+            raise Refusal(STATUS_REQUEST_TOO_LARGE, "", str(len(request)))
+        publish_read(&self.published, tenant, &state)
+        pending = Pending.__new__(Pending)
+        pending.data = request
+        pending.engine = self
+        memset(&fault, 0, sizeof(fault))
+        if batch:
+            status = check_batch(&state, self.reader.work, <const uint8_t*><const char*>request, <uint32_t>len(request),
+                                 received_us, &pending.request, &fault)
+        else:
+            status = check_ingest(&state, self.reader.work, <const uint8_t*><const char*>request, <uint32_t>len(request),
+                                  received_us, &pending.request, &fault)
+        if status != STATUS_OK:
+            fault.status = status
+            raise refusal_of(&fault)
+        return pending
+
+    def check_ingest(self, uint32_t tenant, bytes request, int64_t received_us):
+        cdef Pending pending = self.check(tenant, request, received_us, False)
+        if pending.request.refusal_count:
+            raise refusal_of(&pending.request.refusals[0].fault)
+        return pending
+
+    def check_batch(self, uint32_t tenant, bytes request, int64_t received_us):
+        return self.check(tenant, request, received_us, True)
+
+    def commit(self, pendings, int64_t now_us):
+        cdef list held = list(pendings)
+        cdef uint32_t count = <uint32_t>len(held)
+        cdef pending_request** requests
+        cdef Pending pending
+        cdef uint32_t i
+        cdef int32_t status
+        self.alive()
+        for pending in held:
+            if pending.engine is not self or pending.committed:
+                raise ValueError("a request belongs to the engine that checked it and is committed once")
+        requests = <pending_request**>malloc((count + 1) * sizeof(pending_request*))
+        if requests == NULL:
+            raise MemoryError
+        for i in range(count):
+            pending = held[i]
+            requests[i] = &pending.request
+        with nogil:
+            status = commit_reserve(&self.state, requests, count)
+        if status == STATUS_OK:
+            for pending in held:
+                pending.committed = True
+            with nogil:
+                status = commit_run(&self.state, requests, count)
+            if status != STATUS_OK:
+                free(requests)
+                raise EngineError(f"A group commit failed with {STATUS_NAMES.get(status, status)}; the process must end and "
+                                  "start again: what was acknowledged is in the log.", status)
+        free(requests)
+        if status == STATUS_DISK_FULL or status == STATUS_MAP_FULL:
+            raise Refusal(status)
+        if status == STATUS_BATCH_TOO_LARGE:
+            raise ValueError(f"a group commit may hold {KAIROS_COMMIT_RECORDS_MAX} records")
+        must(status)
+
+    cdef bytes answered(self, int32_t status, wire_fault* fault):
+        if status != STATUS_OK:
+            fault.status = status
+            raise refusal_of(fault)
+        return self.reader.answer.data[:self.reader.answer.used]
+
+    def decide(self, uint32_t tenant, bytes request, int64_t now_us):
+        cdef wire_fault fault
+        self.alive()
+        fault.field[0] = 0
+        fault.seen_size = 0
+        if tenant >= KAIROS_TENANTS_MAX:
+            raise Refusal(STATUS_TENANT_UNKNOWN)
+        return self.answered(reader_decide(&self.reader, tenant, <const uint8_t*><const char*>request, <uint32_t>len(request),
+                                           now_us, &fault), &fault)
+
+    def evaluate(self, uint32_t tenant, bytes request, int64_t now_us):
+        cdef wire_fault fault
+        self.alive()
+        fault.field[0] = 0
+        fault.seen_size = 0
+        if tenant >= KAIROS_TENANTS_MAX:
+            raise Refusal(STATUS_TENANT_UNKNOWN)
+        return self.answered(reader_evaluate(&self.reader, tenant, <const uint8_t*><const char*>request, <uint32_t>len(request),
+                                             now_us, &fault), &fault)
+
+    def take_decisions(self):
+        cdef Pending pending
+        cdef output* records = &self.reader.records
+        cdef const uint8_t* cursor
+        cdef uint32_t size, count = 0
+        cdef size_t used = 0
+        cdef const kairos_decision* header
+        self.alive()
+        if not records.used:
+            return None
+        # One commit takes so many at most; the rest stays for the next call.
+        while used < records.used and count < KAIROS_BATCH_EVENTS_MAX:
+            memcpy(&size, records.data + used, 4)
+            used += 4 + size
+            count += 1
+        pending = Pending.__new__(Pending)
+        pending.engine = self
+        pending.data = records.data[:used]
+        pending.request.events = <pending_event*>calloc(count, sizeof(pending_event))
+        if pending.request.events == NULL:
+            raise MemoryError
+        pending.request.kind = FRAME_DECISION
+        cursor = <const uint8_t*><const char*>pending.data
+        while pending.request.event_count < count:
+            memcpy(&size, cursor, 4)
+            header = <const kairos_decision*>(cursor + 4)
+            pending.request.tenant = header.tenant
+            pending.request.received_us = max(pending.request.received_us, header.now_us)
+            pending.request.events[pending.request.event_count].data = cursor + 4
+            pending.request.events[pending.request.event_count].size = size
+            pending.request.events[pending.request.event_count].occurred_us = header.now_us
+            pending.request.payload_size += size
+            pending.request.event_count += 1
+            cursor += 4 + size
+        pending.request.record_count = count
+        records.used -= used
+        if records.used:
+            memmove(records.data, records.data + used, records.used)
+        return pending
+
+    def replay_decision(self, bytes record):
+        cdef decide_input choice
+        cdef int64_t processing_us = 0
+        cdef plan* image
+        cdef int32_t status
+        self.alive()
+        if len(record) < sizeof(kairos_decision):
+            raise EngineError("This is not a decision record.", STATUS_RECORD_CORRUPT)
+        plan_id = record[16:48]
+        self.load_plan(plan_id)
+        image = plan_table_find(&self.plans, <const uint8_t*><const char*>plan_id)
+        must(scratch_fit(self.reader.work, image))
+        must(decide_restore(<const uint8_t*><const char*>record, <uint32_t>len(record), image, self.reader.work, &choice, &processing_us))
+        self.reader.answer.used = 0
+        self.reader.answer.overflow = 0
+        must(output_room(&self.reader.answer, len(record) + 65536))
+        decide_choose(&choice, self.reader.work, self.reader.kernel, &self.reader.answer)
+        decide_finish(&self.reader.answer, processing_us)
+        return self.reader.answer.data[:self.reader.answer.used]
+
+    def profile(self, uint32_t tenant, bytes subject_id, at_us, int64_t now_us):
+        cdef tenant_state state
+        cdef feature_view view
+        cdef kairos_record* record
+        cdef uint64_t applied_sequence
+        cdef uint32_t stored_size = 0
+        cdef wire_fault fault
+        cdef int32_t status
+        self.alive()
+        memset(&fault, 0, sizeof(fault))
+        if tenant >= KAIROS_TENANTS_MAX:
+            raise Refusal(STATUS_TENANT_UNKNOWN)
+        if not subject_id:
+            raise Refusal(STATUS_SUBJECT_MISSING, "subject_id")
+        status = reader_load(&self.reader, tenant, <const uint8_t*><const char*>subject_id, <uint32_t>len(subject_id), &state,
+                             &applied_sequence, &record, &stored_size, &fault)
+        if status != STATUS_OK:
+            raise refusal_of(&fault)
+        memset(&view, 0, sizeof(view))
+        view.now_us = now_us if state.settings.time_mode == TIME_MODE_LIVE else state.event_time_us
+        if at_us is not None:
+            if state.settings.time_mode == TIME_MODE_LIVE or at_us < state.event_time_us:
+                raise Refusal(STATUS_TIME_NOT_ALLOWED, "at_time_us", str(at_us))
+            view.now_us = at_us
+        if record == NULL:
+            raise Refusal(STATUS_SUBJECT_NOT_FOUND, "subject_id")
+        view.image = state.active
+        view.record = record
+        view.births = state.births
+        view.session = record_open_session(record, view.now_us, state.settings.session_gap_us)
+        return profile_encode(&view, subject_id, self.names_of(state.active), stored_size)
+
+    cdef list names_of(self, const plan* image):
+        """Feature calls by slot id, from the image's section for people."""
+        cdef const kairos_section* section
+        plan_id = bytes(image.header.plan_id[:32])
+        names = self.slot_names.get(plan_id)
+        if names is None:
+            section = <const kairos_section*>(image.image + sizeof(kairos_image_header)) + <int>SECTION_META
+            meta = json.loads((image.image + section.offset)[:section.count * section.element_size])
+            names = [text.encode() for text in meta["slots"]]
+            self.slot_names[plan_id] = names
+        return names

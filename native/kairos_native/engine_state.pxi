@@ -1,0 +1,90 @@
+# What an engine holds, and how it is given back.
+
+
+cdef class _EngineState:
+    cdef commit_state state
+    cdef publication published
+    cdef reader_core reader
+    cdef plan_table plans
+    cdef store* view
+    cdef dedupe* ids
+    cdef object folder
+    cdef list texts
+    cdef dict slot_names
+    cdef bint opened
+
+    def __dealloc__(self):
+        self.release()
+
+    cdef release(self):
+        cdef uint32_t i
+        if self.reader.reader != NULL:
+            store_reader_free(self.reader.reader)
+            self.reader.reader = NULL
+        scratch_free(self.reader.work)
+        self.reader.work = NULL
+        free(self.reader.answer.data)
+        free(self.reader.records.data)
+        memset(&self.reader.answer, 0, sizeof(output))
+        memset(&self.reader.records, 0, sizeof(output))
+        if self.ids != NULL:
+            dedupe_close(self.ids)
+            self.ids = NULL
+        if self.view != NULL:
+            store_close(self.view)
+            self.view = NULL
+        if self.state.log != NULL:
+            log_close(self.state.log)
+            self.state.log = NULL
+        apply_close(&self.state.core)
+        publish_close(&self.published)
+        free(self.state.records)
+        free(self.state.body.data)
+        self.state.records = NULL
+        self.state.body.data = NULL
+        if self.plans.entries != NULL:
+            for i in range(self.plans.count):
+                if self.plans.entries[i].image != NULL:
+                    plan_free(self.plans.entries[i].image)
+            free(self.plans.entries)
+            self.plans.entries = NULL
+            self.plans.count = 0
+
+    cdef alive(self):
+        if not self.opened:
+            raise EngineError("The engine is closed.", STATUS_DRAINING)
+
+    def walk(self, uint32_t database, bytes prefix):
+        """Entries of a database under a key prefix, in order; read in ranges that each hold a short transaction."""
+        key = prefix
+        while True:
+            entries, following = self.read_range(database, key)
+            for found, value in entries:
+                if not found.startswith(prefix):
+                    return
+                yield found, value
+            if following is None:
+                return
+            key = following
+
+    cdef tuple read_range(self, uint32_t database, bytes key):
+        cdef store_reader* reader
+        cdef store_value found, value
+        cdef int32_t status = STATUS_OK
+        cdef uint32_t count = 0
+        entries = []
+        reader = store_reader_new(self.view, &status)
+        must(status)
+        try:
+            must(store_read_begin(reader))
+            status = store_seek(reader, database, <const char*>key, <uint32_t>len(key), &found, &value)
+            while status == STATUS_OK:
+                if count == 4096:
+                    return entries, found.data[:found.size]
+                entries.append((found.data[:found.size], value.data[:value.size]))
+                count += 1
+                status = store_step(reader, &found, &value)
+            return entries, None
+        finally:
+            store_read_end(reader)
+            store_reader_free(reader)
