@@ -191,11 +191,11 @@ def engine_open(config: Config) -> Engine:
     """Opens the engine on the data folder. Errors: StartError with the engine's own sentence."""
     try:
         return Engine.open(
-            str(config.data), partition=config.partition, map_size=config.map_size, segment_size=config.segment_size,
+            str(config.engine_folder), partition=config.partition, map_size=config.map_size, segment_size=config.segment_size,
             now_us=clock_us(), kernel=config.kernel,
         )  # fmt: skip
     except EngineError as error:
-        raise StartError(Exit.DATA, f"{config.data}: {error}") from error
+        raise StartError(Exit.DATA, str(error)) from error
 
 
 def port_probe_all(config: Config) -> None:

@@ -60,6 +60,11 @@ class Config:
     kernel: str
 
     @property
+    def engine_folder(self) -> Path:
+        """Log, view and plans of the partition; the data folder itself holds what all partitions share."""
+        return self.data / f"partition-{self.partition}"
+
+    @property
     def local(self) -> bool:
         """True without a tenants file."""
         return not self.tenants
@@ -165,7 +170,12 @@ def size_parse(text: str, origin: str, low: int, high: int) -> int:
 def _settings_collect(
     flags: Mapping[str, str | None], environment: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    known = {setting.variable for setting in SETTINGS} | {"KAIROS_SHARED", "KAIROS_DEBUG", "KAIROS_CORE", "KAIROS_FUZZ_SECONDS"}
+    known = {setting.variable for setting in SETTINGS} | {
+        "KAIROS_SHARED",
+        "KAIROS_DEBUG",
+        "KAIROS_CORE",
+        "KAIROS_FUZZ_SECONDS",
+    }
     unknown = sorted(
         name for name in environment if name.startswith("KAIROS_") and name not in known
     )
