@@ -5,7 +5,7 @@ from libc.string cimport memcmp
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_CONSENT_PURPOSES_MAX
 from kairos_native.plan cimport plan
-from kairos_native.record cimport entry_name, entry_text, record_end, record_first_entry, record_next_entry
+from kairos_native.record cimport entry_name, entry_text, record_end, record_first_entry, record_next_entry, time_span
 from kairos_native.session cimport record_find_session, record_take_session
 from kairos_native.slots cimport (bucket_of, slot_read, slot_update, value_double, value_of, value_of_double)
 
@@ -110,7 +110,7 @@ cdef kairos_value read_session(const kairos_session* session, uint32_t field, bi
     if field == SESSION_FIELD_START_TIME:
         return value_of(VALUE_TIME, <uint64_t>session.start_us)
     if field == SESSION_FIELD_DURATION:
-        return value_of(VALUE_DURATION, <uint64_t>session.last_us - <uint64_t>session.start_us)
+        return value_of(VALUE_DURATION, time_span(session.start_us, session.last_us))
     if field == SESSION_FIELD_ORDINAL:
         return value_int(session.ordinal)
     if field == SESSION_FIELD_IS_NEW:
@@ -131,7 +131,7 @@ cdef kairos_value read_profile(const kairos_record* record, uint32_t field, int6
     if field == PROFILE_FIELD_LAST_SEEN_TIME:
         return value_of(VALUE_TIME, <uint64_t>record.last_seen_us)
     if field == PROFILE_FIELD_AGE:
-        return value_of(VALUE_DURATION, <uint64_t>now_us - <uint64_t>record.first_seen_us)
+        return value_of(VALUE_DURATION, time_span(record.first_seen_us, now_us))
     return value_absent()
 
 

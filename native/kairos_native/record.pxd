@@ -89,3 +89,9 @@ cdef inline const uint8_t* record_end(const kairos_record* record) noexcept nogi
 cdef inline void record_count_dropped(kairos_record* record) noexcept nogil:
     if record.dropped_count != <uint32_t>0xFFFFFFFF:
         record.dropped_count += 1
+
+
+# Microseconds from `earlier` to `later`; two's complement where that is before it. Defined for every pair of times, also in a
+# record whose contents are wrong under a right checksum.
+cdef inline uint64_t time_span(int64_t earlier, int64_t later) noexcept nogil:
+    return <uint64_t>later - <uint64_t>earlier

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_SESSIONS_KEPT
-from kairos_native.record cimport record_session, record_session_stride
+from kairos_native.record cimport record_session, record_session_stride, time_span
 
 
 # Order of sessions: by last event, then by ordinal, which no two share.
@@ -55,13 +55,20 @@ cdef kairos_session* session_by_key(const kairos_record* record, uint64_t key) n
     return NULL
 
 
+# True when the session's span, widened by the gap on both sides, holds the moment.
+cdef inline bint session_covers(const kairos_session* session, int64_t occurred_us, uint64_t gap_us) noexcept nogil:
+    if occurred_us < session.start_us:
+        return time_span(occurred_us, session.start_us) <= gap_us
+    return occurred_us <= session.last_us or time_span(session.last_us, occurred_us) <= gap_us
+
+
 cdef kairos_session* session_by_time(const kairos_record* record, int64_t occurred_us, int64_t gap_us) noexcept nogil:
     cdef kairos_session* found = NULL
     cdef kairos_session* session
     cdef uint32_t index
     for index in range(<uint32_t>KAIROS_SESSIONS_KEPT):
         session = record_session(record, index)
-        if session.ordinal == 0 or occurred_us < session.start_us - gap_us or occurred_us > session.last_us + gap_us:
+        if session.ordinal == 0 or not session_covers(session, occurred_us, <uint64_t>gap_us):
             continue
         if found == NULL or session_is_after(session, found):
             found = session
@@ -92,7 +99,7 @@ cdef kairos_session* record_take_session(kairos_record* record, uint64_t session
 
 cdef const kairos_session* record_open_session(const kairos_record* record, int64_t now_us, int64_t gap_us) noexcept nogil:
     cdef const kairos_session* newest = session_newest(record)
-    if newest == NULL or now_us - newest.last_us > gap_us:
+    if newest == NULL or (now_us > newest.last_us and time_span(newest.last_us, now_us) > <uint64_t>gap_us):
         return NULL
     return newest
 

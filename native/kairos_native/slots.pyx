@@ -5,7 +5,8 @@ from libc.string cimport memset
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_SLOT_TEXT_SIZE_MAX
 from kairos_native.plan cimport plan
-from kairos_native.record cimport (entry_text, record_count_dropped, record_drop_entry, record_find_entry, record_put_entry)
+from kairos_native.record cimport (entry_text, record_count_dropped, record_drop_entry, record_find_entry, record_put_entry,
+                                   time_span)
 
 cdef extern from "compare.h" nogil:
     enum:
@@ -74,9 +75,9 @@ cdef inline bint number_of(const kairos_value* value, double* number) noexcept n
     return False
 
 
-# What `span_us` microseconds leave of a decayed value. Product, then negation: the guide fixes the order.
-cdef inline double decay_factor(const kairos_slot* slot, int64_t span_us) noexcept nogil:
-    return kairos_exp(-(<double>span_us * slot.decay_per_us))
+# What the time between leaves of a decayed value. Product, then negation: the guide fixes the order.
+cdef inline double decay_factor(const kairos_slot* slot, int64_t earlier_us, int64_t later_us) noexcept nogil:
+    return kairos_exp(-(<double><int64_t>time_span(earlier_us, later_us) * slot.decay_per_us))
 
 
 cdef void decayed_update(uint8_t* bytes, const kairos_slot* slot, int64_t occurred_us) noexcept nogil:
@@ -84,16 +85,16 @@ cdef void decayed_update(uint8_t* bytes, const kairos_slot* slot, int64_t occurr
     cdef int64_t* time_us = <int64_t*>(bytes + 8)
     # An empty slot is value 0 at time 0, and event times are not negative: the first event needs no case of its own.
     if occurred_us >= time_us[0]:
-        value[0] = kairos_add_weighted(slot.weight, value[0], decay_factor(slot, occurred_us - time_us[0]))
+        value[0] = kairos_add_weighted(slot.weight, value[0], decay_factor(slot, time_us[0], occurred_us))
         time_us[0] = occurred_us
     else:
-        value[0] = kairos_add_weighted(value[0], slot.weight, decay_factor(slot, time_us[0] - occurred_us))
+        value[0] = kairos_add_weighted(value[0], slot.weight, decay_factor(slot, occurred_us, time_us[0]))
 
 
 cdef double decayed_read(const uint8_t* bytes, const kairos_slot* slot, int64_t now_us) noexcept nogil:
     cdef double value = (<const double*>bytes)[0]
     cdef int64_t time_us = (<const int64_t*>(bytes + 8))[0]
-    return value * decay_factor(slot, now_us - time_us) if now_us > time_us else value
+    return value * decay_factor(slot, time_us, now_us) if now_us > time_us else value
 
 
 # ---------------------------------------------------------------- windows
@@ -105,10 +106,10 @@ cdef int64_t window_place(uint8_t* bytes, const kairos_slot* slot, int64_t occur
     cdef int64_t count = slot.bucket_count
     cdef int64_t bucket = bucket_of(occurred_us, slot.bucket_us)
     cdef int64_t bucket_size = 4 if slot.kind == SLOT_WINDOW_COUNT else 8
-    cdef int64_t newest = head[0] - 1, index
+    cdef int64_t newest = max(head[0], 0) - 1, index
     if bucket < 0:
         return -1
-    if head[0] <= 0:
+    if newest < 0:
         head[0] = bucket + 1
     elif bucket > newest:
         if bucket - newest >= count:
@@ -144,7 +145,7 @@ cdef void window_update(uint8_t* bytes, const kairos_slot* slot, const kairos_va
 
 # Adds the buckets kept that `now_us` asks for, oldest first.
 cdef kairos_value window_read(const uint8_t* bytes, const kairos_slot* slot, int64_t now_us) noexcept nogil:
-    cdef int64_t newest = (<const int64_t*>bytes)[0] - 1
+    cdef int64_t newest = max((<const int64_t*>bytes)[0], 0) - 1
     cdef int64_t count = slot.bucket_count
     cdef int64_t last = bucket_of(now_us, slot.bucket_us)
     cdef int64_t first = max(last - count + 1, newest - count + 1), bucket, place, total = 0
@@ -219,7 +220,7 @@ cdef kairos_value kept_read(const kairos_record* record, const uint8_t* bytes, u
     if part == PART_TIME:
         return value_of(VALUE_TIME, <uint64_t>kept.time_us)
     if part == PART_AGE:
-        return value_of(VALUE_DURATION, <uint64_t>now_us - <uint64_t>kept.time_us)
+        return value_of(VALUE_DURATION, time_span(kept.time_us, now_us))
     if kept.kind != VALUE_STRING:
         return value_of(kept.kind, kept.bits)
     text = record_find_entry(record, ENTRY_SLOT_TEXT, slot_id, NULL, 0)
