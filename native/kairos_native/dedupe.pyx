@@ -1,7 +1,8 @@
 # Event ids already seen. The reasons: docs/adr/0005-dedupe-day-tables.md.
 #
-# Keys are keyed 128-bit hashes, so their low bits choose the slot without more mixing. A table takes entries until 60 % of its slots
-# are used, then the next one takes over; nothing is ever moved or removed, and a day goes whole.
+# Keys are keyed 128-bit hashes, so their low bits choose the slot without more mixing. A table
+# takes entries until 60 % of its slots are used, then the next one takes over; nothing is ever
+# moved or removed, and a day goes whole.
 from libc.errno cimport EDQUOT, EINTR, ENOENT, ENOSPC, errno
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -92,9 +93,10 @@ cdef inline uint64_t table_room(const dedupe_file* table) noexcept nogil:
     return limit - table.header.used if table.header.used < limit else 0
 
 
-cdef uint32_t slot_check(const dedupe_slot* slot, uint64_t sequence, uint64_t place, const uint32_t* outcome,
-                         uint32_t trigger_count) noexcept nogil:
-    # 24 bits over all that the entry says, so that a damaged entry is an error and not a wrong answer.
+cdef uint32_t slot_check(const dedupe_slot* slot, uint64_t sequence, uint64_t place,
+                         const uint32_t* outcome, uint32_t trigger_count) noexcept nogil:
+    # 24 bits over all that the entry says, so that a damaged entry is an error and not a wrong
+    # answer.
     cdef uint32_t crc = kairos_crc32c(0, slot.key, 16)
     crc = kairos_crc32c(crc, &sequence, 8)
     crc = kairos_crc32c(crc, &place, 8)
@@ -103,8 +105,8 @@ cdef uint32_t slot_check(const dedupe_slot* slot, uint64_t sequence, uint64_t pl
     return crc >> 8
 
 
-cdef int32_t slot_read(const dedupe_day* day, const dedupe_slot* slot, uint64_t sequence, const uint32_t** triggers,
-                       uint32_t* trigger_count) noexcept nogil:
+cdef int32_t slot_read(const dedupe_day* day, const dedupe_slot* slot, uint64_t sequence,
+                       const uint32_t** triggers, uint32_t* trigger_count) noexcept nogil:
     cdef uint64_t place = slot.outcome & ((<uint64_t>1 << OUTCOME_PLACE_BITS) - 1)
     cdef const uint32_t* outcome = NULL
     cdef uint32_t count = 0
@@ -113,7 +115,9 @@ cdef int32_t slot_read(const dedupe_day* day, const dedupe_slot* slot, uint64_t 
             return STATUS_DEDUPE_CORRUPT
         outcome = <const uint32_t*>day.outcomes.header + place
         count = outcome[0]
-        if count == 0 or count > KAIROS_TRIGGERS_FIRED_MAX or place * 4 + 4 + 4 * <uint64_t>count > day.outcomes.size:
+        if count == 0 or count > KAIROS_TRIGGERS_FIRED_MAX:
+            return STATUS_DEDUPE_CORRUPT
+        if place * 4 + 4 + 4 * <uint64_t>count > day.outcomes.size:
             return STATUS_DEDUPE_CORRUPT
     if slot_check(slot, sequence, place, outcome, count) != slot.outcome >> OUTCOME_PLACE_BITS:
         return STATUS_DEDUPE_CORRUPT
@@ -136,8 +140,9 @@ cdef dedupe_day* find_day(dedupe* ids, uint32_t number) noexcept nogil:
 
 cdef const dedupe_slot* find_slot(const dedupe_day* day, const uint8_t* key16, uint64_t sequence,
                                   uint64_t same) noexcept nogil:
-    # The entry of the key with the smallest sequence below `sequence`, whatever table it is in; when `same` is not zero, the entry
-    # with exactly that sequence. The first slots of all tables are fetched at once, so that their cache misses overlap.
+    # The entry of the key with the smallest sequence below `sequence`, whatever table it is in;
+    # when `same` is not zero, the entry with exactly that sequence. The first slots of all tables
+    # are fetched at once, so that their cache misses overlap.
     cdef const dedupe_slot* slots
     cdef const dedupe_slot* best = NULL
     cdef uint64_t best_sequence = sequence
@@ -198,7 +203,8 @@ cdef void dedupe_close(dedupe* ids) noexcept nogil:
     free(ids)
 
 
-cdef int32_t reserve_in(dedupe* ids, dedupe_day* day, uint32_t count, uint64_t outcome_count) noexcept nogil:
+cdef int32_t reserve_in(dedupe* ids, dedupe_day* day, uint32_t count,
+                        uint64_t outcome_count) noexcept nogil:
     cdef uint64_t room = 0
     cdef uint32_t i
     cdef int32_t status = STATUS_OK
@@ -213,7 +219,8 @@ cdef int32_t reserve_in(dedupe* ids, dedupe_day* day, uint32_t count, uint64_t o
     return status
 
 
-cdef int32_t dedupe_reserve(dedupe* ids, uint32_t day, uint32_t count, uint64_t outcome_count) noexcept nogil:
+cdef int32_t dedupe_reserve(dedupe* ids, uint32_t day, uint32_t count,
+                            uint64_t outcome_count) noexcept nogil:
     cdef int32_t status = STATUS_OK
     if find_day(ids, day) == NULL:
         status = day_open(ids, day, 0, True)
@@ -222,8 +229,8 @@ cdef int32_t dedupe_reserve(dedupe* ids, uint32_t day, uint32_t count, uint64_t 
     return reserve_in(ids, find_day(ids, day), count, outcome_count)
 
 
-cdef int32_t dedupe_find(dedupe* ids, uint32_t day, const uint8_t* key16, uint64_t sequence, const uint32_t** triggers,
-                         uint32_t* trigger_count) noexcept nogil:
+cdef int32_t dedupe_find(dedupe* ids, uint32_t day, const uint8_t* key16, uint64_t sequence,
+                         const uint32_t** triggers, uint32_t* trigger_count) noexcept nogil:
     cdef dedupe_day* kept = find_day(ids, day)
     cdef const dedupe_slot* slot
     cdef int32_t status
@@ -236,7 +243,8 @@ cdef int32_t dedupe_find(dedupe* ids, uint32_t day, const uint8_t* key16, uint64
     return 1 if status == STATUS_OK else -status
 
 
-cdef uint64_t outcome_write(dedupe_day* day, const uint32_t* triggers, uint32_t trigger_count) noexcept nogil:
+cdef uint64_t outcome_write(dedupe_day* day, const uint32_t* triggers,
+                            uint32_t trigger_count) noexcept nogil:
     # Returns the place of the outcome; there is room.
     cdef uint64_t place = day.outcomes.header.used // 4
     cdef uint32_t* outcome = <uint32_t*>day.outcomes.header + place
@@ -246,11 +254,11 @@ cdef uint64_t outcome_write(dedupe_day* day, const uint32_t* triggers, uint32_t 
     return place
 
 
-cdef int32_t dedupe_keep(dedupe* ids, uint32_t day, const uint8_t* key16, uint64_t sequence, const uint32_t* triggers,
-                         uint32_t trigger_count) noexcept nogil:
+cdef int32_t dedupe_keep(dedupe* ids, uint32_t day, const uint8_t* key16, uint64_t sequence,
+                         const uint32_t* triggers, uint32_t trigger_count) noexcept nogil:
     cdef dedupe_day* kept = find_day(ids, day)
     cdef dedupe_slot* slots
-    cdef uint64_t slot, place = 0
+    cdef uint64_t slot, check, place = 0
     cdef uint32_t i = 0
     cdef int32_t status = STATUS_OK
     if sequence == 0 or trigger_count > KAIROS_TRIGGERS_FIRED_MAX:
@@ -274,8 +282,9 @@ cdef int32_t dedupe_keep(dedupe* ids, uint32_t day, const uint8_t* key16, uint64
         slot = (slot + 1) & (kept.tables[i].header.capacity - 1)
     kept.tables[i].header.used += 1
     memcpy(slots[slot].key, key16, 16)
-    slots[slot].outcome = place | <uint64_t>slot_check(
-        &slots[slot], sequence, place, <const uint32_t*>kept.outcomes.header + place, trigger_count) << OUTCOME_PLACE_BITS
+    check = slot_check(&slots[slot], sequence, place, <uint32_t*>kept.outcomes.header + place,
+                       trigger_count)
+    slots[slot].outcome = place | check << OUTCOME_PLACE_BITS
     dedupe_publish(&slots[slot].sequence, sequence)
     return STATUS_OK
 
@@ -304,7 +313,8 @@ cdef int32_t dedupe_drop_before(dedupe* ids, uint32_t day_first) noexcept nogil:
     return status
 
 
-cdef void dedupe_figures(const dedupe* ids, uint64_t* days, uint64_t* entries, uint64_t* bytes) noexcept nogil:
+cdef void dedupe_figures(const dedupe* ids, uint64_t* days, uint64_t* entries,
+                         uint64_t* bytes) noexcept nogil:
     cdef uint32_t i, j
     days[0] = ids.day_count
     entries[0] = 0
@@ -316,7 +326,8 @@ cdef void dedupe_figures(const dedupe* ids, uint64_t* days, uint64_t* entries, u
             bytes[0] += ids.days[i].tables[j].size
 
 
-cdef dedupe_reader* dedupe_read(const char* folder, uint64_t sequence_max, int32_t* status) noexcept nogil:
+cdef dedupe_reader* dedupe_read(const char* folder, uint64_t sequence_max,
+                                int32_t* status) noexcept nogil:
     cdef dedupe_reader* reader = <dedupe_reader*>calloc(1, sizeof(dedupe_reader))
     if reader == NULL:
         status[0] = STATUS_NO_MEMORY

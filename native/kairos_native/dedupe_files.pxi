@@ -1,7 +1,9 @@
-# The files of one day: hash tables 0, 1, 2 … of doubling capacity, and the outcomes that their entries point to. Part of dedupe.pyx.
+# The files of one day: hash tables 0, 1, 2 … of doubling capacity, and the outcomes that their
+# entries point to. Part of dedupe.pyx.
 #
-# A file is allocated whole before it is mapped, because a page without a disk block that meets a full disk is a SIGBUS; and it gets
-# its name only once its header is there, so that a process that dies leaves no half-made file.
+# A file is allocated whole before it is mapped, because a page without a disk block that meets a
+# full disk is a SIGBUS; and it gets its name only once its header is there, so that a process that
+# dies leaves no half-made file.
 
 cdef enum:
     DEDUPE_PATH_SIZE_MAX = 4096
@@ -29,7 +31,7 @@ cdef struct dedupe_header:
 cdef struct dedupe_slot:
     uint8_t key[16]
     uint64_t sequence
-    uint64_t outcome                    # low 40 bits: place of the outcome in 4-byte units, 0: no triggers; high 24 bits: check
+    uint64_t outcome                    # low 40 bits: place in 4-byte units, 0: no triggers; high 24: check
 
 cdef struct dedupe_file:
     dedupe_header* header               # NULL: not mapped
@@ -84,8 +86,8 @@ cdef int32_t file_map(dedupe_file* file, int fd, uint64_t size, bint read_only) 
     return STATUS_OK
 
 
-cdef int32_t file_create(dedupe* ids, dedupe_file* file, const char* name, const dedupe_header* header,
-                         uint64_t size) noexcept nogil:
+cdef int32_t file_create(dedupe* ids, dedupe_file* file, const char* name,
+                         const dedupe_header* header, uint64_t size) noexcept nogil:
     cdef int32_t status
     cdef int fd = openat(ids.folder_fd, "dedupe.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, DEDUPE_FILE_MODE)
     if fd < 0:
@@ -113,7 +115,8 @@ cdef void header_begin(dedupe_header* header, const char* magic, uint32_t day, u
     header.crc = kairos_crc32c(0, header, DEDUPE_HEADER_FIXED_SIZE)
 
 
-cdef int32_t file_open(dedupe* ids, dedupe_file* file, const char* name, const dedupe_header* expected) noexcept nogil:
+cdef int32_t file_open(dedupe* ids, dedupe_file* file, const char* name,
+                       const dedupe_header* expected) noexcept nogil:
     #   Errors: STATUS_STORE_NOT_FOUND: no such file; STATUS_DEDUPE_CORRUPT: another header or size
     cdef int64_t size
     cdef int32_t status
@@ -150,7 +153,8 @@ cdef int32_t table_add(dedupe* ids, dedupe_day* day) noexcept nogil:
         return STATUS_MAP_FULL
     table_name(name, day.day, day.table_count)
     header_begin(&header, b"KAIRODDT", day.day, day.table_count, capacity)
-    status = file_create(ids, &day.tables[day.table_count], name, &header, DEDUPE_HEADER_SIZE + capacity * DEDUPE_ENTRY_SIZE)
+    status = file_create(ids, &day.tables[day.table_count], name, &header,
+                         DEDUPE_HEADER_SIZE + capacity * DEDUPE_ENTRY_SIZE)
     if status == STATUS_OK:
         day.table_count += 1
     return status
@@ -188,7 +192,8 @@ cdef void day_close(dedupe_day* day) noexcept nogil:
     free(day)
 
 
-cdef int32_t day_open(dedupe* ids, uint32_t number, uint32_t table_count_least, bint create) noexcept nogil:
+cdef int32_t day_open(dedupe* ids, uint32_t number, uint32_t table_count_least,
+                      bint create) noexcept nogil:
     cdef char name[DEDUPE_NAME_SIZE]
     cdef dedupe_header header
     cdef dedupe_day* day
@@ -209,7 +214,8 @@ cdef int32_t day_open(dedupe* ids, uint32_t number, uint32_t table_count_least, 
         status = file_open(ids, &day.outcomes, name, &header)
         while status == STATUS_OK and day.table_count < DEDUPE_TABLES_MAX:
             table_name(name, number, day.table_count)
-            header_begin(&header, b"KAIRODDT", number, day.table_count, <uint64_t>DEDUPE_CAPACITY_FIRST << day.table_count)
+            header_begin(&header, b"KAIRODDT", number, day.table_count,
+                         <uint64_t>DEDUPE_CAPACITY_FIRST << day.table_count)
             status = file_open(ids, &day.tables[day.table_count], name, &header)
             if status == STATUS_OK:
                 day.table_count += 1

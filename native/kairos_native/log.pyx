@@ -1,9 +1,10 @@
 # The writer of the log. The format, recovery and its reasons: docs/adr/0003-log-format.md.
 #
-# A group commit is one buffer, one pwrite, one fdatasync. Space is taken before: segments are preallocated, and a commit that does
-# not fit into the rest of a segment goes to a new one whole. A failed write or fdatasync ends the writer for ever: after an error
-# the kernel may have dropped the dirty pages and marked them clean, so a second fdatasync that succeeds proves nothing
-# (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+# A group commit is one buffer, one pwrite, one fdatasync. Space is taken before: segments are
+# preallocated, and a commit that does not fit into the rest of a segment goes to a new one whole. A
+# failed write or fdatasync ends the writer for ever: after an error the kernel may have dropped the
+# dirty pages and marked them clean, so a second fdatasync that succeeds proves nothing (Rebello et
+# al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
 from libc.errno cimport EDQUOT, EINTR, ENOENT, ENOSPC, errno
 from libc.stdint cimport (
     INT64_MIN, UINT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
@@ -68,7 +69,7 @@ include "log_segment.pxi"
 
 cdef enum:
     LOG_MESSAGE_SIZE = 4608             # a sentence with a path
-    LOG_COMMIT_SIZE_MAX = 1073741824    # a larger group commit is refused; KAIROS_COMMIT_RECORDS_MAX events of full size fit
+    LOG_COMMIT_SIZE_MAX = 1073741824    # KAIROS_COMMIT_RECORDS_MAX events of full size fit
     LOG_BUFFER_KEPT_MAX = 16777216      # a larger commit buffer is given back after its commit
     LOG_PAGE_SIZE = 4096
     LOG_FILE_MODE = 0o640
@@ -99,8 +100,8 @@ include "log_recover.pxi"
 include "log_read.pxi"
 
 
-cdef log_writer* log_open(const char* folder, uint16_t partition, uint64_t segment_size, int32_t* status, char* message,
-                          uint32_t message_size) noexcept nogil:
+cdef log_writer* log_open(const char* folder, uint16_t partition, uint64_t segment_size,
+                          int32_t* status, char* message, uint32_t message_size) noexcept nogil:
     cdef log_writer* log
     status[0] = STATUS_LOG_IO
     message[0] = 0
@@ -169,8 +170,8 @@ cdef int32_t segment_write_header(log_writer* log, int fd, uint32_t salt) noexce
 
 
 cdef int32_t segment_create(log_writer* log, uint64_t size) noexcept nogil:
-    # A segment gets its name only once its blocks and its header are durable: a reader never meets half a header, and a full
-    # disk leaves nothing behind.
+    # A segment gets its name only once its blocks and its header are durable: a reader never meets
+    # half a header, and a full disk leaves nothing behind.
     cdef char name[SEGMENT_NAME_SIZE]
     cdef uint32_t salt = 0
     cdef int32_t status = STATUS_OK
@@ -229,14 +230,16 @@ cdef int32_t log_reserve(log_writer* log, uint32_t count, uint64_t size) noexcep
         log.buffer_size = wanted
     if log.fd >= 0 and needed <= log.segment_size - log.offset:
         return STATUS_OK
-    # A commit never spans segments; one that is larger than a segment gets a segment of its own size.
+    # A commit never spans segments; one that is larger than a segment gets a segment of its own
+    # size.
     wanted = (SEGMENT_HEADER_SIZE + needed + LOG_PAGE_SIZE - 1) // LOG_PAGE_SIZE * LOG_PAGE_SIZE
     if wanted < log.segment_size_wanted:
         wanted = log.segment_size_wanted
     return segment_create(log, wanted)
 
 
-cdef uint64_t frame_write(log_writer* log, uint8_t* target, log_record* record, uint32_t batch_index) noexcept nogil:
+cdef uint64_t frame_write(log_writer* log, uint8_t* target, log_record* record,
+                          uint32_t batch_index) noexcept nogil:
     cdef kairos_frame* frame = <kairos_frame*>target
     cdef uint64_t size = frame_size(record.payload_size)
     memset(frame, 0, FRAME_HEADER_SIZE)

@@ -11,7 +11,8 @@ cdef struct log_reader:
     char message[LOG_MESSAGE_SIZE]
 
 
-cdef log_reader* log_read_from(const char* folder, uint16_t partition, uint64_t sequence, int32_t* status) noexcept nogil:
+cdef log_reader* log_read_from(const char* folder, uint16_t partition, uint64_t sequence,
+                               int32_t* status) noexcept nogil:
     cdef log_reader* reader
     status[0] = STATUS_LOG_IO
     if strlen(folder) >= LOG_PATH_SIZE_MAX:
@@ -95,8 +96,8 @@ cdef int32_t reader_damaged(log_reader* reader, const char* reason) noexcept nog
 
 
 cdef int32_t reader_move(log_reader* reader) noexcept nogil:
-    # The segment has ended: goes on in the one that begins with the next sequence. That one has the name of this one when this one
-    # holds no frame: a larger one may have replaced it.
+    # The segment has ended: goes on in the one that begins with the next sequence. That one has the
+    # name of this one when this one holds no frame: a larger one may have replaced it.
     cdef uint64_t* firsts
     cdef uint64_t count
     cdef log_walk probe
@@ -105,7 +106,9 @@ cdef int32_t reader_move(log_reader* reader) noexcept nogil:
     cdef int32_t status = reader_open(reader, reader.walk.sequence_last + 1)
     if status == STATUS_OK:
         probe = reader.walk
-        if reader.segment.first_sequence != first_sequence or walk_next(&probe, &reader.segment, reader.partition) != WALK_END:
+        if reader.segment.first_sequence != first_sequence:
+            return STATUS_OK
+        if walk_next(&probe, &reader.segment, reader.partition) != WALK_END:
             return STATUS_OK
     elif status != STATUS_LOG_END:
         return status
@@ -124,7 +127,8 @@ cdef int32_t reader_move(log_reader* reader) noexcept nogil:
     return STATUS_LOG_END
 
 
-cdef int32_t log_next(log_reader* reader, const kairos_frame** frame, const uint8_t** payload) noexcept nogil:
+cdef int32_t log_next(log_reader* reader, const kairos_frame** frame,
+                      const uint8_t** payload) noexcept nogil:
     cdef log_walked walked
     cdef int32_t status
     while True:
@@ -136,7 +140,8 @@ cdef int32_t log_next(log_reader* reader, const kairos_frame** frame, const uint
             return STATUS_LOG_END
         walked = walk_next(&reader.walk, &reader.segment, reader.partition)
         if walked == WALK_END or walked == WALK_DAMAGED:
-            # The bytes may have been read before the writer wrote there: they are read again before they are judged.
+            # The bytes may have been read before the writer wrote there: they are read again before
+            # they are judged.
             if reader.segment.filled > reader.walk.offset:
                 reader.segment.filled = reader.walk.offset
                 walked = walk_next(&reader.walk, &reader.segment, reader.partition)

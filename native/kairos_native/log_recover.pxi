@@ -1,10 +1,13 @@
-# Recovery at open: where the log ends, and whether what follows is a torn tail or damage. Part of log.pyx.
+# Recovery at open: where the log ends, and whether what follows is a torn tail or damage. Part of
+# log.pyx.
 #
-# A group commit is written only after the fdatasync of the one before has returned. So when a frame is bad and a whole frame of a
-# *later* commit follows it, the bad frame was durable once and is damaged: the node must not go on. When nothing follows, or only
-# frames of the commit that was being written, it is a torn tail: none of that commit was acknowledged. Its intact prefix is
-# kept (whoever sent it gets "duplicate" on the repeat) and the rest is zeroed, so that no remnant can be taken for a frame later.
-# A bit that flips in the very last commit looks like a torn tail; the engine finds that the view is ahead of the log.
+# A group commit is written only after the fdatasync of the one before has returned. So when a frame
+# is bad and a whole frame of a *later* commit follows it, the bad frame was durable once and is
+# damaged: the node must not go on. When nothing follows, or only frames of the commit that was
+# being written, it is a torn tail: none of that commit was acknowledged. Its intact prefix is kept
+# (whoever sent it gets "duplicate" on the repeat) and the rest is zeroed, so that no remnant can be
+# taken for a frame later. A bit that flips in the very last commit looks like a torn tail; the
+# engine finds that the view is ahead of the log.
 
 
 cdef const char* walk_damage(const log_walk* walk, log_walked walked) noexcept nogil:
@@ -25,9 +28,10 @@ cdef uint64_t written_end(const log_segment* segment, uint64_t offset) noexcept 
     return end
 
 
-cdef const kairos_frame* find_later_commit(const log_segment* segment, const log_walk* walk, uint16_t partition,
-                                           uint64_t end) noexcept nogil:
-    # Looks at every 8-byte boundary for a whole frame that cannot be a remnant of the commit that was being written.
+cdef const kairos_frame* find_later_commit(const log_segment* segment, const log_walk* walk,
+                                           uint16_t partition, uint64_t end) noexcept nogil:
+    # Looks at every 8-byte boundary for a whole frame that cannot be a remnant of the commit that
+    # was being written.
     cdef const kairos_frame* frame
     cdef uint64_t offset = walk.offset
     cdef uint64_t first
@@ -86,9 +90,10 @@ cdef int32_t recover_tail(log_writer* log, log_segment* segment, log_walk* walk,
     return zero_range(log.fd, walk.offset, end)
 
 
-cdef int32_t recover_previous(log_writer* log, uint64_t first_sequence, uint64_t next_first, log_walk* walk, char* message,
-                              uint32_t message_size) noexcept nogil:
-    # The newest segment has no frame yet: the one before tells the last received time, and must end just before it.
+cdef int32_t recover_previous(log_writer* log, uint64_t first_sequence, uint64_t next_first,
+                              log_walk* walk, char* message, uint32_t message_size) noexcept nogil:
+    # The newest segment has no frame yet: the one before tells the last received time, and must end
+    # just before it.
     cdef log_segment segment
     cdef const char* reason = NULL
     cdef log_walked walked = WALK_FRAME

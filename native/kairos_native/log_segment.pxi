@@ -1,7 +1,8 @@
-# One segment file: its name, its header, its bytes in memory, and the walk from frame to frame. Part of log.pyx.
+# One segment file: its name, its header, its bytes in memory, and the walk from frame to frame.
+# Part of log.pyx.
 #
-# Segments are read with pread into anonymous memory and never mapped: a file that shrinks or a sector that cannot be read is then
-# an error code and not a SIGBUS.
+# Segments are read with pread into anonymous memory and never mapped: a file that shrinks or a
+# sector that cannot be read is then an error code and not a SIGBUS.
 
 cdef enum:
     SEGMENT_NAME_SIZE = 25              # 20 digits, ".log", NUL
@@ -47,7 +48,8 @@ cdef uint32_t frame_crc(const kairos_frame* frame, uint32_t salt) noexcept nogil
     return kairos_crc32c(salt, <const uint8_t*>frame + 8, frame.size - 8)
 
 
-cdef const char* frame_damage(const log_segment* segment, uint64_t offset, uint16_t partition) noexcept nogil:
+cdef const char* frame_damage(const log_segment* segment, uint64_t offset,
+                              uint16_t partition) noexcept nogil:
     # Returns NULL when a whole valid frame stands at `offset`, else what is wrong with it.
     cdef const kairos_frame* frame = <const kairos_frame*>(segment.bytes + offset)
     if segment.size - offset < FRAME_HEADER_SIZE or frame.size < FRAME_HEADER_SIZE:
@@ -99,9 +101,10 @@ cdef void segment_close(log_segment* segment) noexcept nogil:
     segment.fd = -1
 
 
-cdef int32_t segment_open(log_segment* segment, int folder_fd, uint64_t first_sequence, uint16_t partition,
-                          const char** reason) noexcept nogil:
-    #   Errors: STATUS_LOG_END: no such file; STATUS_LOG_IO; STATUS_LOG_CORRUPT: `reason` says how the header is wrong
+cdef int32_t segment_open(log_segment* segment, int folder_fd, uint64_t first_sequence,
+                          uint16_t partition, const char** reason) noexcept nogil:
+    #   Errors: STATUS_LOG_END: no such file; STATUS_LOG_IO; STATUS_LOG_CORRUPT: `reason` says how
+    #     the header is wrong
     cdef char name[SEGMENT_NAME_SIZE]
     cdef const kairos_segment_header* header
     cdef void* memory
@@ -174,7 +177,8 @@ cdef const char* walk_order_damage(const log_walk* walk, const kairos_frame* fra
 
 
 cdef log_walked walk_next(log_walk* walk, log_segment* segment, uint16_t partition) noexcept nogil:
-    # Moves to the next frame, past frames of fenced writers. The walk stays where it is unless the answer is WALK_FRAME.
+    # Moves to the next frame, past frames of fenced writers. The walk stays where it is unless the
+    # answer is WALK_FRAME.
     cdef const kairos_frame* frame
     while True:
         if segment.size - walk.offset < FRAME_HEADER_SIZE:
@@ -254,8 +258,9 @@ cdef int32_t list_segments(int folder_fd, uint64_t** firsts, uint64_t* count) no
     return STATUS_OK
 
 
-cdef void describe_damage(char* message, uint32_t message_size, const char* folder, uint64_t first_sequence, uint64_t offset,
-                          uint64_t sequence, const char* reason) noexcept nogil:
+cdef void describe_damage(char* message, uint32_t message_size, const char* folder,
+                          uint64_t first_sequence, uint64_t offset, uint64_t sequence,
+                          const char* reason) noexcept nogil:
     snprintf(message, message_size,
              "the log is damaged: %s/%020llu.log at byte %llu, where record %llu should be: %s. Nothing was changed. "
              "Restore this file from a copy; records before %llu in it are intact.", folder,

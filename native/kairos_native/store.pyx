@@ -1,10 +1,12 @@
 # The view: LMDB through the engine that the lmdb wheel carries. See docs/adr/0004-view-on-lmdb.md.
 #
-# The wheel's extension module exports LMDB 0.9 under the prefix mdb09_. Resolving those symbols keeps one copy of the engine in the
-# process (two copies would drop each other's POSIX locks) and takes the wheel's hardening against damaged files.
+# The wheel's extension module exports LMDB 0.9 under the prefix mdb09_. Resolving those symbols
+# keeps one copy of the engine in the process (two copies would drop each other's POSIX locks) and
+# takes the wheel's hardening against damaged files.
 #
-# WRITEMAP writes straight into the memory map of a sparse file. A page without disk blocks that meets a full disk is a SIGBUS, so
-# every page that a transaction can dirty has blocks before the transaction begins: store_reserve allocates ahead of the last page.
+# WRITEMAP writes straight into the memory map of a sparse file. A page without disk blocks that
+# meets a full disk is a SIGBUS, so every page that a transaction can dirty has blocks before the
+# transaction begins: store_reserve allocates ahead of the last page.
 from libc.errno cimport EINTR, EINVAL, ENOSPC, EDQUOT, EOPNOTSUPP
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
@@ -38,10 +40,10 @@ cdef enum:
     STORE_READERS_MAX = 1024
     STORE_KEY_SIZE_MAX = 511            # LMDB's compiled-in limit
     STORE_PATH_SIZE_MAX = 4096
-    STORE_LOCK_SIZE = 73728             # header and STORE_READERS_MAX slots of 64 bytes, with room to spare
+    STORE_LOCK_SIZE = 73728             # header, STORE_READERS_MAX slots of 64 bytes, and room
     STORE_FILE_MODE = 0o640
-    STORE_ALLOCATION_STEP = 67108864    # disk is taken 64 MiB at a time, so that most commits allocate nothing
-    STORE_HEADROOM = 8388608            # pages that one commit takes beyond its values: free list, splits, branch pages
+    STORE_ALLOCATION_STEP = 67108864    # 64 MiB at a time: most commits allocate nothing
+    STORE_HEADROOM = 8388608            # beyond the values: free list, splits, branch pages
 
 cdef struct store:
     void* env
@@ -63,7 +65,8 @@ cdef struct store_reader:
     uint32_t current                # database of the last seek; STORE_COUNT: none in this read
     uint32_t active
 
-# LMDB's locks break when a process opens one environment twice; opens and closes are serialized by the caller.
+# LMDB's locks break when a process opens one environment twice; opens and closes are serialized by
+# the caller.
 cdef store* opened = NULL
 
 
@@ -88,9 +91,11 @@ cdef int allocate(int fd, uint64_t offset, uint64_t size) noexcept nogil:
             return code
 
 
-cdef int32_t open_lock_file(const char* folder, char* message, uint32_t message_size) noexcept nogil:
-    # LMDB maps lock.mdb shared and writes to it, so it needs blocks as well. Closing a descriptor of a file drops all POSIX locks
-    # that the process holds on it: this must happen before the environment is opened.
+cdef int32_t open_lock_file(const char* folder, char* message,
+                            uint32_t message_size) noexcept nogil:
+    # LMDB maps lock.mdb shared and writes to it, so it needs blocks as well. Closing a descriptor
+    # of a file drops all POSIX locks that the process holds on it: this must happen before the
+    # environment is opened.
     cdef char path[STORE_PATH_SIZE_MAX]
     cdef int fd, code
     snprintf(path, sizeof(path), "%s/lock.mdb", folder)
@@ -122,8 +127,8 @@ cdef int open_databases(store* view) noexcept nogil:
 
 
 cdef int open_environment(store* view, const char* folder) noexcept nogil:
-    # NORDAHEAD: look-ups are random, and reading ahead evicts pages that are in use. NOTLS: a reader belongs to its
-    # store_reader, not to the thread.
+    # NORDAHEAD: look-ups are random, and reading ahead evicts pages that are in use. NOTLS: a
+    # reader belongs to its store_reader, not to the thread.
     cdef mdb_statistics statistics
     cdef int dead = 0
     cdef int code = mdb.env_create(&view.env)
@@ -147,7 +152,8 @@ cdef int open_environment(store* view, const char* folder) noexcept nogil:
     return code
 
 
-cdef store* store_open(const char* folder, uint64_t map_size, int32_t* status, char* message, uint32_t message_size) noexcept nogil:
+cdef store* store_open(const char* folder, uint64_t map_size, int32_t* status, char* message,
+                       uint32_t message_size) noexcept nogil:
     global opened
     cdef stat_result identity
     cdef store* other
@@ -209,8 +215,8 @@ cdef void store_close(store* view) noexcept nogil:
 
 
 cdef int32_t store_reserve(store* view, uint64_t size) noexcept nogil:
-    # Pages up to the last one have blocks already; new pages come after it. Pages on the free list are not counted: a refusal may
-    # come early, never late.
+    # Pages up to the last one have blocks already; new pages come after it. Pages on the free list
+    # are not counted: a refusal may come early, never late.
     cdef mdb_envinfo info
     cdef uint64_t needed, target
     cdef int code
@@ -261,8 +267,8 @@ cdef void store_write_abort(store* view) noexcept nogil:
         view.txn = NULL
 
 
-cdef inline int32_t store_get_in(store* view, void* txn, uint32_t database, const void* key, uint32_t key_size,
-                                 store_value* value) noexcept nogil:
+cdef inline int32_t store_get_in(store* view, void* txn, uint32_t database, const void* key,
+                                 uint32_t key_size, store_value* value) noexcept nogil:
     cdef mdb_value name, found
     cdef int code
     value.data = NULL
@@ -284,8 +290,8 @@ cdef int32_t store_write_get(store* view, uint32_t database, const void* key, ui
     return store_get_in(view, view.txn, database, key, key_size, value)
 
 
-cdef int32_t store_put(store* view, uint32_t database, const void* key, uint32_t key_size, const void* data,
-                       size_t size) noexcept nogil:
+cdef int32_t store_put(store* view, uint32_t database, const void* key, uint32_t key_size,
+                       const void* data, size_t size) noexcept nogil:
     cdef mdb_value name, content
     if view.txn == NULL or database >= STORE_COUNT or key_size == 0 or key_size > STORE_KEY_SIZE_MAX:
         return STATUS_STORE_ERROR
@@ -296,7 +302,8 @@ cdef int32_t store_put(store* view, uint32_t database, const void* key, uint32_t
     return store_status(mdb.put(view.txn, view.databases[database], &name, &content, 0))
 
 
-cdef int32_t store_delete(store* view, uint32_t database, const void* key, uint32_t key_size) noexcept nogil:
+cdef int32_t store_delete(store* view, uint32_t database, const void* key,
+                          uint32_t key_size) noexcept nogil:
     cdef mdb_value name
     if view.txn == NULL or database >= STORE_COUNT or key_size == 0 or key_size > STORE_KEY_SIZE_MAX:
         return STATUS_STORE_ERROR
@@ -352,8 +359,8 @@ cdef int32_t store_get(store_reader* reader, uint32_t database, const void* key,
     return store_get_in(reader.view, reader.txn if reader.active else NULL, database, key, key_size, value)
 
 
-cdef int32_t store_move(store_reader* reader, int operation, mdb_value* name, store_value* found_key,
-                        store_value* value) noexcept nogil:
+cdef int32_t store_move(store_reader* reader, int operation, mdb_value* name,
+                        store_value* found_key, store_value* value) noexcept nogil:
     cdef mdb_value found
     cdef int code = mdb.cursor_get(reader.cursors[reader.current], name, &found, operation)
     if code:
@@ -366,8 +373,8 @@ cdef int32_t store_move(store_reader* reader, int operation, mdb_value* name, st
     return STATUS_OK
 
 
-cdef int32_t store_seek(store_reader* reader, uint32_t database, const void* key, uint32_t key_size, store_value* found_key,
-                        store_value* value) noexcept nogil:
+cdef int32_t store_seek(store_reader* reader, uint32_t database, const void* key, uint32_t key_size,
+                        store_value* found_key, store_value* value) noexcept nogil:
     cdef mdb_value name
     cdef int code = 0
     if not reader.active or database >= STORE_COUNT or key_size == 0 or key_size > STORE_KEY_SIZE_MAX:
@@ -385,7 +392,8 @@ cdef int32_t store_seek(store_reader* reader, uint32_t database, const void* key
     return store_move(reader, MDB_SET_RANGE, &name, found_key, value)
 
 
-cdef int32_t store_step(store_reader* reader, store_value* found_key, store_value* value) noexcept nogil:
+cdef int32_t store_step(store_reader* reader, store_value* found_key,
+                        store_value* value) noexcept nogil:
     cdef mdb_value name
     if not reader.active or reader.current >= STORE_COUNT:
         return STATUS_STORE_NOT_FOUND

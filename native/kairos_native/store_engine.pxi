@@ -1,4 +1,5 @@
-# The entry points of LMDB 0.9 inside the lmdb wheel, and the parts of lmdb.h that the view uses. Part of store.pyx.
+# The entry points of LMDB 0.9 inside the lmdb wheel, and the parts of lmdb.h that the view uses.
+# Part of store.pyx.
 cdef extern from "<dlfcn.h>" nogil:
     void* dlopen(const char* path, int flags)
     void* dlsym(void* handle, const char* name)
@@ -74,7 +75,8 @@ cdef engine_calls mdb
 cdef int32_t mdb_loaded = 0
 
 
-cdef int32_t load_symbol(void* library, const char* name, void** result, char* message, uint32_t message_size) noexcept nogil:
+cdef int32_t load_symbol(void* library, const char* name, void** result, char* message,
+                         uint32_t message_size) noexcept nogil:
     result[0] = dlsym(library, name)
     if result[0] == NULL:
         snprintf(message, message_size, "the lmdb package has no symbol %s; install lmdb 3.0.0", name)
@@ -82,7 +84,8 @@ cdef int32_t load_symbol(void* library, const char* name, void** result, char* m
     return STATUS_OK
 
 
-cdef int32_t store_load(const char* library_path, char* message, uint32_t message_size) noexcept nogil:
+cdef int32_t store_load(const char* library_path, char* message,
+                        uint32_t message_size) noexcept nogil:
     global mdb_loaded
     cdef int major = 0, minor = 0, patch = 0
     cdef void* library

@@ -8,12 +8,11 @@ import struct
 import subprocess
 import sys
 
+import dedupe_door
 import pytest
+from dedupe_door import Dedupe, DedupeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import dedupe_door
-from dedupe_door import Dedupe, DedupeError
 
 DEDUPE_CORRUPT, DISK_FULL = 140, 97
 HEADER_SIZE, SLOT_SIZE = 64, 32

@@ -8,9 +8,15 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from log_door import Log, LogError, Reader
-from reference.log_format import EPOCH, Frame, decode_segment, encode_segment, read_folder, segment_name
+from reference.log_format import (
+    EPOCH,
+    Frame,
+    decode_segment,
+    encode_segment,
+    read_folder,
+    segment_name,
+)
 
 LOG_CORRUPT, LOG_IO, BATCH_TOO_LARGE, DISK_FULL = 129, 128, 65, 97
 
@@ -69,7 +75,7 @@ def test_every_byte_is_as_the_format_says(tmp_path_factory, commits, start) -> N
                 assert given_back[index] == (len(expected), received)
         assert log.state == (len(expected), received, epoch)
     log.close()
-    assert read_folder(os.fsdecode(path)) == expected
+    assert read_folder(path) == expected
     assert [Frame(*frame) for frame in Reader(folder_of(path), 1, 9).all()] == expected
     assert [Frame(*frame) for frame in Reader(folder_of(path), start, 9).all()] == expected[start - 1 :]
 

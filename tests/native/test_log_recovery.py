@@ -7,7 +7,6 @@ import shutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from log_door import Log, LogError, Reader
 from reference.log_format import Frame, decode_segment, encode_segment, segment_name
 
@@ -16,16 +15,19 @@ SECTOR = 512
 HEADER_SIZE = 64
 
 
+def payload(source: random.Random) -> bytes:
+    if source.random() < 0.8:
+        return source.randbytes(source.randrange(400))
+    return bytes(source.randrange(900))
+
+
 def build(path, source: random.Random, commit_count: int, segment_size: int = 1 << 16) -> tuple[list[tuple], list[int]]:
     """Writes group commits; returns all frames, and where each commit of the (only) segment begins."""
     log = Log(os.fsencode(path), segment_size)
     starts = []
     for commit in range(commit_count):
         starts.append(HEADER_SIZE + log.figures[0])
-        frames = [
-            Frame(0, source.randbytes(source.randrange(400)) if source.random() < 0.8 else b"\0" * source.randrange(900), received_us=commit)
-            for _ in range(source.randrange(1, 9))
-        ]
+        frames = [Frame(0, payload(source), received_us=commit) for _ in range(source.randrange(1, 9))]
         assert log.append(frames)[0] == 0
     starts.append(HEADER_SIZE + log.figures[0])
     log.close()
@@ -33,7 +35,7 @@ def build(path, source: random.Random, commit_count: int, segment_size: int = 1 
 
 
 def lose_power(data: bytearray, begin: int, end: int, source: random.Random) -> bytearray:
-    """The bytes of the commit in flight reach the disk by sectors, in any order, some of them torn or never; or the file is short."""
+    """The commit in flight reaches the disk by sectors, in any order, some torn or never; or the file is short."""
     for sector in range(begin // SECTOR * SECTOR, end, SECTOR):
         first, last = max(sector, begin), min(sector + SECTOR, end)
         fate = source.random()
@@ -164,7 +166,7 @@ def test_damage_in_an_older_segment_is_found_when_it_is_read(tmp_path) -> None:
 
 
 def test_a_payload_that_imitates_frames_cannot_stop_the_node(tmp_path) -> None:
-    """Clients choose payloads. Without the salt, one that holds whole frames of later commits would turn a torn tail into damage."""
+    """Without the salt, a client's payload that holds frames of later commits would make damage of a torn tail."""
     forged = b"".join(Frame(sequence, b"", batch_index=0).encode(0) for sequence in range(2, 40))
     good = Frame(1, b"good")
     torn = Frame(2, forged)

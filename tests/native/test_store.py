@@ -7,10 +7,9 @@ import subprocess
 import sys
 
 import pytest
+import store_door
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import store_door
 from store_door import Store, StoreError
 
 MAP_SIZE = 1 << 28

@@ -1,13 +1,13 @@
 """The log's format in plain Python, written from docs/adr/0003-log-format.md: builds and reads segment files."""
 
-import os
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 HEADER = struct.Struct("<8sQqIIII20sI")
 FRAME = struct.Struct("<IIQqq16sIIIIIHHBBHI")
 EPOCH, EVENT = 1, 2
-assert HEADER.size == 64 and FRAME.size == 80
+assert (HEADER.size, FRAME.size) == (64, 80)
 
 
 def crc32c_table() -> list[int]:
@@ -61,7 +61,9 @@ def encode_header(first_sequence: int, *, partition: int = 0, writer_epoch: int 
     return body + struct.pack("<I", crc32c(0, body))
 
 
-def encode_segment(frames: list[Frame], *, size: int = 4096, salt: int = 77, first_sequence: int | None = None, writer_epoch: int = 0) -> bytes:
+def encode_segment(
+    frames: list[Frame], *, size: int = 4096, salt: int = 77, first_sequence: int | None = None, writer_epoch: int = 0
+) -> bytes:
     first = frames[0].sequence if first_sequence is None else first_sequence
     data = encode_header(first, salt=salt, writer_epoch=writer_epoch) + b"".join(frame.encode(salt) for frame in frames)
     assert len(data) <= size
@@ -95,15 +97,12 @@ def decode_segment(data: bytes) -> tuple[int, list[tuple[int, Frame]]]:
     return salt, frames
 
 
-def read_folder(folder: str) -> list[Frame]:
+def read_folder(folder: Path) -> list[Frame]:
     """Every frame of every segment in order."""
     frames: list[Frame] = []
-    for name in sorted(os.listdir(folder)):
-        with open(os.path.join(folder, name), "rb") as file:
-            _, found = decode_segment(file.read())
+    for path in sorted(folder.iterdir()):
+        _, found = decode_segment(path.read_bytes())
         frames.extend(frame for _, frame in found)
-    assert [frame.sequence for frame in frames] == list(range(frames[0].sequence, frames[0].sequence + len(frames))) if frames else True
+    for before, frame in zip(frames, frames[1:], strict=False):
+        assert frame.sequence == before.sequence + 1
     return frames
-
-
-__all__ = ["EPOCH", "EVENT", "Frame", "crc32c", "decode_segment", "encode_header", "encode_segment", "read_folder", "replace", "segment_name"]
