@@ -226,7 +226,7 @@ static void load(const char *path) {
 static void save(const char *path) {
     FILE *file = fopen(path, "w");
     for (uint32_t i = 0; file && i < corpus_count; i++) {
-        if (corpus[i].size > 512) continue;
+        if (corpus[i].size > 3000) continue;
         fprintf(file, "%u ", corpus[i].kind);
         for (uint32_t k = 0; k < corpus[i].size; k++) fprintf(file, "%02x", corpus[i].data[k]);
         fputc('\n', file);

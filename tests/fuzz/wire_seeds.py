@@ -1,0 +1,60 @@
+"""Prints seeds for the fuzzer of the wire scanner, one "kind hex" a line: good and odd messages, and the crowded ones that
+mutation alone is slow to find. Run as `python tests/fuzz/wire_seeds.py` with tests/ and tests/doors on the path."""
+
+import itertools
+import random
+
+import hash_door
+from reference.wire_cases import Cases, field, varint
+
+KINDS = {"event": 0, "decide": 1, "find": 2, "batch": 3, "evaluate": 4, "name": 5}
+
+
+def attribute(name: bytes, text: bytes = b"x") -> bytes:
+    return field(1, 2, name) + field(3, 2, text)
+
+
+def colliding_names(space: int, count: int) -> list[bytes]:
+    names = (b"n%d" % i for i in itertools.count())
+    return list(itertools.islice((n for n in names if hash_door.hash64(space, n) % 64 == 5), count))
+
+
+def seeds() -> list[tuple[str, bytes]]:
+    good, odd = Cases(random.Random(1), 0.0), Cases(random.Random(2), 0.1)
+    found = [("event", cases.event()) for cases in (good, odd) for _ in range(40)]
+    found += [("decide", cases.decide()) for cases in (good, odd) for _ in range(40)]
+    outer = field(2, 2, b"page_view") + field(3, 2, b"u")
+    found += [
+        (
+            "event",
+            outer + b"".join(field(6, 2, attribute(name)) for name in colliding_names(2, 30)),
+        ),
+        (
+            "event",
+            outer
+            + b"".join(
+                field(6, 2, field(2, 0, varint(i << 9)) + field(4, 0, b"\1")) for i in range(1, 257)
+            ),
+        ),
+        (
+            "event",
+            outer + b"".join(field(15, 2, attribute(name)) for name in colliding_names(4, 30)),
+        ),
+        ("event", outer + field(6, 2, attribute(b"n", b"x" * 8193))),
+        ("event", outer + field(15, 2, attribute(b"n", b"x" * 1025))),
+        ("event", outer + field(11, 2, b"x" * 8193)),
+    ]
+    events = [data for kind, data in found[:4]]
+    found += [
+        ("find", field(1, 2, events[0])),
+        ("batch", b"".join(field(1, 2, event) for event in events)),
+        ("evaluate", field(1, 2, events[1]) + field(2, 2, b"big_basket") * 2),
+    ]
+    return found + [
+        ("name", name) for name in (b"timeOnPage", b"viewport.screenWidth", b"URLPath", b"a" * 128)
+    ]
+
+
+if __name__ == "__main__":
+    for kind, data in seeds():
+        print(KINDS[kind], data.hex())  # noqa: T201 - the product
