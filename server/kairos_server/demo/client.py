@@ -1,5 +1,6 @@
 """The demo's gRPC client: applies a pack, sends events in order, reads profiles and decisions, and times each call."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -79,30 +80,33 @@ class Client:
         """Sends events in batches of 1,000, one after another, and yields their outcomes in order.
 
         One batch waits for the one before: calls in flight together may be taken in any order, and event time would
-        then depend on chance. A batch whose answer was lost is sent again; its event ids make that harmless.
+        then depend on chance. The next batch is built meanwhile. A batch whose answer was lost is sent again; its event
+        ids make that harmless.
         """
         stub = ingest_service_pb2_grpc.IngestServiceStub(self.channel)  # type: ignore[no-untyped-call]
         events = iter(events)
-        while batch := list(islice(events, BATCH_EVENTS)):
+        batch = list(islice(events, BATCH_EVENTS))
+        while batch:
             request = ingest_service_pb2.IngestBatchRequest(events=batch)
-            response = self._call("IngestBatch", stub.IngestBatch, request)
-            if len(response.results) != len(batch):
-                raise ValueError(f"{len(batch)} events got {len(response.results)} results")
-            for result in response.results:
-                yield outcome_of(result)
-            sent(len(batch))
+            call = self._start("IngestBatch", stub.IngestBatch, request)
+            count, batch = len(batch), list(islice(events, BATCH_EVENTS))
+            response = self._finish(call)
+            if len(response.results) != count:
+                raise ValueError(f"{count} events got {len(response.results)} results")
+            yield from map(outcome_of, response.results)
+            sent(count)
 
     def profiles(self, subject_ids: Iterable[str]) -> Iterator[profile_service_pb2.Profile]:
         """Yields the profiles of subjects, in order, with up to 32 calls in flight."""
         stub = profile_service_pb2_grpc.ProfileServiceStub(self.channel)  # type: ignore[no-untyped-call]
-        waiting: deque[Any] = deque()
+        waiting: deque[_Call] = deque()
         for subject_id in subject_ids:
             request = profile_service_pb2.GetProfileRequest(subject_id=subject_id)
             waiting.append(self._start("GetProfile", stub.GetProfile, request))
             if len(waiting) == READS_IN_FLIGHT_MAX:
-                yield waiting.popleft().result().profile
+                yield self._finish(waiting.popleft()).profile
         while waiting:
-            yield waiting.popleft().result().profile
+            yield self._finish(waiting.popleft()).profile
 
     def decide(
         self, subject_id: str, placement: str, device: str
@@ -120,31 +124,49 @@ class Client:
         response = self._call("Decide", stub.Decide, request)
         return response
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.key}"),)
+    def _call(self, name: str, method: Any, request: Any) -> Any:
+        return self._finish(self._start(name, method, request))
 
-    def _start(self, name: str, method: Any, request: Any) -> Any:
+    def _start(self, name: str, method: Any, request: Any) -> "_Call":
+        metadata = (("authorization", f"Bearer {self.key}"),)
         start_s = time.perf_counter()
-        latencies = self.latencies_s.setdefault(name, [])
-        call = method.future(request, metadata=self._metadata(), timeout=CALL_TIMEOUT_S)
-        call.add_done_callback(lambda _: latencies.append(time.perf_counter() - start_s))
+        future = method.future(request, metadata=metadata, timeout=CALL_TIMEOUT_S)
+        call = _Call(name, method, request, future, start_s)
+        future.add_done_callback(call.end)
         return call
 
-    def _call(self, name: str, method: Any, request: Any) -> Any:
-        """Calls once, and again while the server says that it is busy or gone, up to six times."""
-        latencies = self.latencies_s.setdefault(name, [])
+    def _finish(self, call: "_Call") -> Any:
+        """Waits for the answer, and calls again while the server says that it is busy or gone, up to six times in all."""
         for attempt in range(1, TRIES_MAX + 1):
-            start_s = time.perf_counter()
             try:
-                response = method(request, metadata=self._metadata(), timeout=CALL_TIMEOUT_S)
+                response = call.future.result()
             except grpc.RpcError as error:
                 if error.code() not in _RETRIED or attempt == TRIES_MAX:
                     raise
                 time.sleep(TRY_WAIT_S * 2**attempt)
+                call = self._start(call.name, call.method, call.request)
             else:
-                latencies.append(time.perf_counter() - start_s)
+                call.ended.wait()
+                self.latencies_s.setdefault(call.name, []).append(call.end_s - call.start_s)
                 return response
         raise AssertionError("unreachable")
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call under way. The end is taken when the answer comes, which may be before anybody waits for it."""
+
+    name: str
+    method: Any
+    request: Any
+    future: Any
+    start_s: float
+    end_s: float = 0.0
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def end(self, _: object) -> None:
+        self.end_s = time.perf_counter()
+        self.ended.set()
 
 
 def outcome_of(result: ingest_service_pb2.IngestResult) -> Outcome:
