@@ -1,6 +1,6 @@
 """The native engine: bytes in, log, apply, decide, bytes out. The only door between Python and the core."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, final
 
 SEMANTICS_VERSION: Final[int]
@@ -15,14 +15,15 @@ class EngineError(Exception):
     """A failure of the node: log, view or image. `status` is the native status, `args[0]` says what to do."""
 
     status: int
+    def __init__(self, message: str, status: int) -> None: ...
 
-@final
 class Refusal(Exception):
     """A request that is refused as a whole. `status` is public (kairos.v1.ErrorReason)."""
 
     status: int
     field: str
     seen: str
+    def __init__(self, status: int, field: str = "", seen: str = "") -> None: ...
 
 @final
 class Pending:
@@ -56,9 +57,12 @@ class Engine:
 
     @staticmethod
     def open(
-        folder: str, *, partition: int = 0, map_size: int = 1 << 36, segment_size: int = 1 << 26, now_us: int, kernel: str = ""
+        folder: str, *, partition: int = 0, map_size: int = 1 << 36, segment_size: int = 1 << 26, now_us: int, kernel: str = "",
+        texts: Mapping[str, str] | None = None,
     ) -> Engine:
         """Opens or creates the data folder, recovers the log, and brings the view up to date.
+
+        texts: status name -> rule and remedy, the words of EventError.description in batches.
 
         Errors: EngineError with a sentence that says what is wrong and what to do.
         """

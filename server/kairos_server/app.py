@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from kairos_server.catalog import DocumentsRefused
 from kairos_server.config import Config
-from kairos_server.errors import Failed, Refused
+from kairos_server.errors import Failed, Refused, refusal_texts
 from kairos_server.exits import Exit, StartError
 from kairos_server.ingest import Priority, Writer
 from kairos_server.limits import Limits, limits_read
@@ -192,7 +192,7 @@ def engine_open(config: Config) -> Engine:
     try:
         return Engine.open(
             str(config.engine_folder), partition=config.partition, map_size=config.map_size, segment_size=config.segment_size,
-            now_us=clock_us(), kernel=config.kernel,
+            now_us=clock_us(), kernel=config.kernel, texts=refusal_texts(),
         )  # fmt: skip
     except EngineError as error:
         raise StartError(Exit.DATA, str(error)) from error

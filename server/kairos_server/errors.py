@@ -328,6 +328,11 @@ def reason_name(status: int) -> str:
     return value.name.removeprefix("ERROR_REASON_")
 
 
+def refusal_texts() -> dict[str, str]:
+    """Returns reason -> rule and remedy: the words with which the core describes refused events of a batch."""
+    return {reason: f"{row.rule}. {row.remedy}." for reason, row in ROWS.items()}
+
+
 def refused_text(
     row: Row, field: str, seen: str, violations: Sequence[Violation], violation_count: int
 ) -> str:

@@ -15,10 +15,12 @@ FLOORS = (
     {"match", "record", "scratch", "intake"},
     {"session", "slots"},
     {"features"},
-    {"tenant", "working", "decide"},
+    {"tenant", "working", "decide", "profile"},
     {"change", "check", "publish"},
     {"apply", "answer"},
     {"commit"},
+    {"reader"},
+    {"checkpoint"},
     {"engine"},
 )
 CIMPORT = re.compile(
