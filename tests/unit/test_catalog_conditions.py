@@ -27,9 +27,18 @@ PARSER = Parser()
 def conditions() -> Conditions:
     types = FieldType
     schema = Schema(
-        {"time_on_page": types.INT, "price": types.DOUBLE, "plan_name": types.STRING, "gift": types.BOOL, "due": types.TIME, "any": types.DYN},
-        {"persona": types.STRING, "tier": types.STRING}, {"cart_size": types.INT}, ("analytics", "marketing"),
-    )  # fmt: skip
+        {
+            "time_on_page": types.INT,
+            "price": types.DOUBLE,
+            "plan_name": types.STRING,
+            "gift": types.BOOL,
+            "due": types.TIME,
+            "any": types.DYN,
+        },
+        {"persona": types.STRING, "tier": types.STRING},
+        {"cart_size": types.INT},
+        ("analytics", "marketing"),
+    )
     numbering = Numbering(Registry())
     for name in sorted(schema.attributes):
         numbering.attribute(name)
@@ -199,11 +208,16 @@ def test_spellings_of_one_condition_are_one() -> None:
 
 def test_operators_of_field_filters() -> None:
     for operator, value, text in [
-        ("equals", 1, "event.price == 1"), ("not_equals", 1, "event.price != 1"), ("greater_than", 1, "event.price > 1"),
-        ("greater_than_or_equal", 1, "event.price >= 1"), ("less_than", 1, "event.price < 1"), ("less_than_or_equal", 1, "event.price <= 1"),
-        ("in", [1, 2], "event.price in [1, 2]"), ("not_in", [1, 2], "!(event.price in [1, 2])"),
+        ("equals", 1, "event.price == 1"),
+        ("not_equals", 1, "event.price != 1"),
+        ("greater_than", 1, "event.price > 1"),
+        ("greater_than_or_equal", 1, "event.price >= 1"),
+        ("less_than", 1, "event.price < 1"),
+        ("less_than_or_equal", 1, "event.price <= 1"),
+        ("in", [1, 2], "event.price in [1, 2]"),
+        ("not_in", [1, 2], "!(event.price in [1, 2])"),
         ("between", [1, 2], "event.price >= 1 && event.price <= 2"),
-    ]:  # fmt: skip
+    ]:
         assert canonical({"field": "price", "operator": operator, "value": value}) == text
     assert canonical({"field": "price", "operator": "exists"}) == "has(event.price)"
     assert canonical({"field": "price", "operator": "not_exists"}) == "!has(event.price)"
@@ -223,21 +237,37 @@ def test_operators_of_field_filters() -> None:
 @pytest.mark.parametrize(
     ("spelled", "reason", "words"),
     [
-        ("event.time_on_pag > 1", "NAME_UNKNOWN", "line 1, column 1: event.time_on_pag is not known. Did you mean event.time_on_page?"),
+        (
+            "event.time_on_pag > 1",
+            "NAME_UNKNOWN",
+            "line 1, column 1: event.time_on_pag is not known. Did you mean event.time_on_page?",
+        ),
         ("timeOnPag > 1", "NAME_UNKNOWN", "Did you mean time_on_page?"),
         ("profile.engagment_score > 1", "NAME_UNKNOWN", "Did you mean profile.engagement_score?"),
         ("persona == 'x'", "NAME_AMBIGUOUS", "event.persona and profile.persona"),
         ("event_count > 1", "NAME_AMBIGUOUS", "session.event_count and profile.event_count"),
         ("context.channel == 'web'", "NAME_UNKNOWN", "context can be read in content only"),
-        ("event.time_on_page == '1'", "TYPE_WRONG", "event.time_on_page is int and never compares with a string"),
-        ("event.planName > 5", "TYPE_WRONG", "event.plan_name is string and never compares with a int"),
+        (
+            "event.time_on_page == '1'",
+            "TYPE_WRONG",
+            "event.time_on_page is int and never compares with a string",
+        ),
+        (
+            "event.planName > 5",
+            "TYPE_WRONG",
+            "event.plan_name is string and never compares with a int",
+        ),
         ("event.plan_name in ['a', 5]", "TYPE_WRONG", "never compares"),
         ("event.due > '2024-01-01'", "TYPE_WRONG", "Write timestamp("),
         ("profile.age > 5", "TYPE_WRONG", "Write duration("),
         ("event.time_on_page", "TYPE_WRONG", "is int, not a truth value"),
         ("event.any < null", "TYPE_WRONG", "null has no order"),
         ("event.device_type == 'moblie'", "VALUE_INVALID", "Did you mean mobile?"),
-        ("event.any == event.price", "UNSUPPORTED", "comparing event.any with something that is not a constant"),
+        (
+            "event.any == event.price",
+            "UNSUPPORTED",
+            "comparing event.any with something that is not a constant",
+        ),
         ("true &&\n event.any + 1 > 2", "UNSUPPORTED", "line 2, column 12: comparing addition"),
         ("event.plan_name.startsWith('a')", "UNSUPPORTED", "the method .startsWith()"),
         ("size(event.plan_name) > 1", "UNSUPPORTED", "size()"),
@@ -248,7 +278,11 @@ def test_operators_of_field_filters() -> None:
         ("(event.any == 1) == true", "UNSUPPORTED", "comparing a condition"),
         ("event.any == [1]", "UNSUPPORTED", "comparing a list"),
         ("event == null", "UNSUPPORTED", "event as a whole"),
-        ("now - event.time > duration('1h')", "UNSUPPORTED", "now - event.time (only now - last(…).time"),
+        (
+            "now - event.time > duration('1h')",
+            "UNSUPPORTED",
+            "now - event.time (only now - last(…).time",
+        ),
         ("event.price * 2 > 1", "UNSUPPORTED", "multiplication"),
         ("event.any == 18446744073709551615u", "UNSUPPORTED", "beyond 64 bits"),
         ("event.", "SYNTAX", "line 1, column 7"),
@@ -269,14 +303,30 @@ def test_operators_of_field_filters() -> None:
         ("count('a') > '1'", "TYPE_WRONG", "is int"),
         ("timestamp('2024') < now", "VALUE_INVALID", "is not a moment"),
         ("duration('1ns') < profile.age", "VALUE_INVALID", "finer than a microsecond"),
-        ({"field": "price", "operator": "greater", "value": 1}, "OPERATOR_UNKNOWN", "Operators: equals, not_equals"),
-        ({"field": "price", "operator": "greather_than", "value": 1}, "OPERATOR_UNKNOWN", "Did you mean greater_than?"),
+        (
+            {"field": "price", "operator": "greater", "value": 1},
+            "OPERATOR_UNKNOWN",
+            "Operators: equals, not_equals",
+        ),
+        (
+            {"field": "price", "operator": "greather_than", "value": 1},
+            "OPERATOR_UNKNOWN",
+            "Did you mean greater_than?",
+        ),
         ({"field": "price", "operator": "in", "value": 1}, "TYPE_WRONG", "in takes a list"),
         ({"field": "price", "operator": "between", "value": [1]}, "TYPE_WRONG", "a list of two"),
         ({"field": "price", "operator": "exists", "value": 1}, "KEY_UNKNOWN", "takes no value"),
         ({"field": "price", "operator": "equals"}, "KEY_MISSING", "needs a value"),
-        ({"field": "price", "op": "equals", "value": 1}, "KEY_UNKNOWN", "op is not known in a field filter"),
-        ({"field": "prise", "operator": "equals", "value": 1}, "NAME_UNKNOWN", "Did you mean price?"),
+        (
+            {"field": "price", "op": "equals", "value": 1},
+            "KEY_UNKNOWN",
+            "op is not known in a field filter",
+        ),
+        (
+            {"field": "prise", "operator": "equals", "value": 1},
+            "NAME_UNKNOWN",
+            "Did you mean price?",
+        ),
         ({"price": {"minn": 1}}, "OPERATOR_UNKNOWN", "Did you mean min?"),
         ({"price": {"min": "a"}}, "TYPE_WRONG", "never compares"),
         ({"price": {}}, "VALUE_INVALID", "an empty range"),
@@ -285,7 +335,7 @@ def test_operators_of_field_filters() -> None:
         ({}, "VALUE_INVALID", "an empty condition"),
         (5, "TYPE_WRONG", "a condition is a CEL text"),
     ],
-)  # fmt: skip
+)
 def test_refusals_name_what_is_wrong(spelled: Any, reason: str, words: str) -> None:
     caught = fault(spelled)
     assert words in caught.description

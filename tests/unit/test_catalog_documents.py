@@ -16,12 +16,29 @@ def refused(text: str) -> str:
 
 def test_yaml_values_are_what_they_look_like() -> None:
     body = read_body(
-        "a: yes\nb: on\nc: 2024-01-01\nd: 12:30\ne: 010\nf: 1_000\ng: 0x10\nh: -5\ni: 1.5\nj: 1e3\nk: true\nl: null\nm: ~\nn:\no: .inf\np: '7'\non: 1\n1: x"
+        "a: yes\nb: on\nc: 2024-01-01\nd: 12:30\ne: 010\nf: 1_000\ng: 0x10\nh: -5\ni: 1.5\nj: 1e3\nk: true\n"
+        "l: null\nm: ~\nn:\no: .inf\np: '7'\non: 1\n1: x"
     )
     assert body == {
-        "a": "yes", "b": "on", "c": "2024-01-01", "d": "12:30", "e": "010", "f": "1_000", "g": "0x10", "h": -5, "i": 1.5, "j": 1000.0,
-        "k": True, "l": None, "m": None, "n": None, "o": ".inf", "p": "7", "on": 1, "1": "x",
-    }  # fmt: skip
+        "a": "yes",
+        "b": "on",
+        "c": "2024-01-01",
+        "d": "12:30",
+        "e": "010",
+        "f": "1_000",
+        "g": "0x10",
+        "h": -5,
+        "i": 1.5,
+        "j": 1000.0,
+        "k": True,
+        "l": None,
+        "m": None,
+        "n": None,
+        "o": ".inf",
+        "p": "7",
+        "on": 1,
+        "1": "x",
+    }
     assert [type(body[key]) for key in "hijk"] == [int, float, float, bool]
 
 

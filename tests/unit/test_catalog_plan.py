@@ -4,100 +4,28 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kairos.v1 import event_pb2, personalization_service_pb2
 from kairos_server.catalog import (
-    Applied,
-    Catalog,
     DocumentInput,
     DocumentsRefused,
     Violation,
     build_image,
     limits,
     model,
-    schema,
-    split_documents,
 )
 from kairos_server.catalog.model import (
     DerivedKind,
-    Duration,
     Leaf,
     LeafOp,
     Source,
     SourceKind,
     Time,
 )
+from reference.packs import BASE, CONTENTS, EXIT_PREVENTION, apply
 
-# As the specification prints it: `POST /api/v1/behavioral/triggers`.
-EXIT_PREVENTION = """{
-  "name": "High Intent Exit Prevention",
-  "description": "Trigger exit offer for high-intent users",
-  "conditions": {
-    "eventType": "exit_intent",
-    "filters": [
-      {
-        "field": "engagementScore",
-        "operator": "greater_than",
-        "value": 0.7
-      },
-      {
-        "field": "timeOnPage",
-        "operator": "greater_than",
-        "value": 30000
-      }
-    ]
-  },
-  "actions": [
-    {
-      "type": "show_exit_offer",
-      "parameters": {
-        "offerType": "discount",
-        "discount": 0.15,
-        "urgency": "high"
-      }
-    },
-    {
-      "type": "capture_email",
-      "parameters": {
-        "incentive": "free_guide",
-        "followUp": "nurture_sequence"
-      }
-    }
-  ],
-  "personalization": {
-    "persona": "all",
-    "deviceType": "all",
-    "trafficSource": "all"
-  },
-  "schedule": {
-    "active": true,
-    "startDate": "2024-01-01",
-    "endDate": null,
-    "timeZone": "UTC"
-  }
-}"""
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "documents.md"
-NATIVE = Path(__file__).resolve().parents[2] / "native" / "kairos_native"
-BASE = """
-kind: schema
-attributes: {time_on_page: int, price: double}
-traits: {persona: string}
-context: {cart_size: int}
-purposes: [analytics, marketing]
----
-kind: score
-id: engagement_score
-type: engagement
-terms: [{feature: 'decayed("page_view", "24h")', weight: 0.2}]
-"""
-
-
-def apply(text: str, *documents: DocumentInput, base: str = BASE) -> Applied:
-    return Catalog.from_documents(1, {}).apply(
-        [*split_documents(base + "\n---\n" + text), *documents], [], "author", "note", 7
-    )
 
 
 def violations(text: str, *documents: DocumentInput, base: str = BASE) -> list[Violation]:
@@ -142,11 +70,22 @@ def test_the_range_map_of_the_specification() -> None:
     assert [(v.document, v.path, v.reason) for v in violations("", trigger)] == [
         ("trigger/t", "conditions.intentScore", "NAME_UNKNOWN")
     ]
-    score = 'kind: score\nid: intent_score\ntype: logistic\nbias: -2.0\nterms: [{feature: \'count("cart_add", "7d")\', weight: 0.8}]'
+    score = """
+kind: score
+id: intent_score
+type: logistic
+bias: -2.0
+terms: [{feature: 'count("cart_add", "7d")', weight: 0.8}]
+"""
     applied = apply(score, trigger)
-    assert [(leaf.source.kind, leaf.op, leaf.operands) for leaf in applied.model.trigger_rules[0].conjunctions[0]] == [
-        (SourceKind.DERIVED, LeafOp.GE, (0.8,)), (SourceKind.DERIVED, LeafOp.GE, (0.7,)), (SourceKind.EVENT, LeafOp.EQ, ("mobile",)),
-    ]  # fmt: skip
+    assert [
+        (leaf.source.kind, leaf.op, leaf.operands)
+        for leaf in applied.model.trigger_rules[0].conjunctions[0]
+    ] == [
+        (SourceKind.DERIVED, LeafOp.GE, (0.8,)),
+        (SourceKind.DERIVED, LeafOp.GE, (0.7,)),
+        (SourceKind.EVENT, LeafOp.EQ, ("mobile",)),
+    ]
     assert [(d.name, d.kind, d.bias) for d in applied.model.derived] == [
         ("engagement_score", DerivedKind.ENGAGEMENT, 0.0), ("intent_score", DerivedKind.LOGISTIC, -2.0),
     ]  # fmt: skip
@@ -220,52 +159,6 @@ schedule: {active: false}
     )
 
 
-CONTENTS = """
-kind: placement
-id: hero
-fallback: plain
----
-kind: placement
-id: side
----
-kind: content
-id: plain
-payload: {hook: Hello}
-score: {bias: 3}
----
-kind: content
-id: b
-placements: [hero, side]
-priority: 5
-eligibility: context.cart_size > 2
-purposes: [marketing]
-score: {terms: [{feature: profile.engagement_score, weight: 1.5}, {feature: session.is_new, weight: 2}]}
----
-kind: content
-id: a
-placements: [hero]
-priority: 5
-offer: true
-variant: v
-ttl: 15m
-eligibility: context.cartSize > 2
-purposes: [analytics, marketing]
-score: {type: logistic, bias: 0.1, terms: [{feature: 'count("x")', weight: -1}, {feature: session.is_new, weight: 4}]}
-payload: {z: 1, a: {y: true, b: [x, null]}, text: é, ratio: 0.5}
-schedule: {startDate: 2024-01-01}
----
-kind: content
-id: off
-placements: [hero]
-schedule: {active: false}
----
-kind: content
-id: top
-placements: [hero]
-priority: 9
-"""
-
-
 def test_placements_and_candidates() -> None:
     applied = apply(CONTENTS)
     hero, side = applied.model.placements
@@ -333,15 +226,31 @@ eligibility: context.any == 1.0
     ("text", "path", "reason"),
     [
         ("kind: placement\nid: p\nfallback: nope", "fallback", "REFERENCE_UNKNOWN"),
-        ("kind: placement\nid: p\nfallback: c\n---\nkind: content\nid: c\npurposes: [marketing]", "fallback", "CONSENT_REQUIRED"),
+        (
+            "kind: placement\nid: p\nfallback: c\n---\nkind: content\nid: c\npurposes: [marketing]",
+            "fallback",
+            "CONSENT_REQUIRED",
+        ),
         ("kind: content\nid: c\nplacements: [nope]", "placements[0]", "REFERENCE_UNKNOWN"),
         ("kind: content\nid: c\npurposes: [marketin]", "purposes[0]", "NAME_UNKNOWN"),
         ("kind: content\nid: c\nttl: 900", "ttl", "TYPE_WRONG"),
         ("kind: content\nid: c\npayload: {a: {}}", "payload.a", "VALUE_INVALID"),
         ("kind: content\nid: c\npayload: {a.b: 1, a: {b: 2}}", "payload", "KEY_DUPLICATE"),
-        ("kind: content\nid: c\nscore: {terms: [{feature: profile.persona, weight: 1}]}", "score.terms[0].feature", "TYPE_WRONG"),
-        ("kind: content\nid: c\nscore: {terms: [{feature: session.is_new, weight: 1e39}]}", "score.terms[0].weight", "VALUE_INVALID"),
-        ("kind: content\nid: c\nscore: {terms: [{feature: session.is_new}]}", "score.terms[0]", "KEY_MISSING"),
+        (
+            "kind: content\nid: c\nscore: {terms: [{feature: profile.persona, weight: 1}]}",
+            "score.terms[0].feature",
+            "TYPE_WRONG",
+        ),
+        (
+            "kind: content\nid: c\nscore: {terms: [{feature: session.is_new, weight: 1e39}]}",
+            "score.terms[0].weight",
+            "VALUE_INVALID",
+        ),
+        (
+            "kind: content\nid: c\nscore: {terms: [{feature: session.is_new}]}",
+            "score.terms[0]",
+            "KEY_MISSING",
+        ),
         ("kind: content\nid: c\npriority: 1.5", "priority", "TYPE_WRONG"),
         ("kind: content\nid: c\npriority: 3000000000", "priority", "VALUE_INVALID"),
         ("kind: content\nid: c\noffer: yes", "offer", "TYPE_WRONG"),
@@ -351,20 +260,44 @@ eligibility: context.any == 1.0
         ("kind: score\nid: age\ntype: logistic", "id", "NAME_TAKEN"),
         ("kind: score\nid: persona\ntype: logistic", "id", "NAME_TAKEN"),
         ("kind: score\nid: engagementScore\ntype: logistic", "id", "NAME_TAKEN"),
-        ("kind: score\nid: s\ntype: logistic\nterms: [{feature: engagement_score, weight: 1}]", "terms[0].feature", "NAME_UNKNOWN"),
+        (
+            "kind: score\nid: s\ntype: logistic\nterms: [{feature: engagement_score, weight: 1}]",
+            "terms[0].feature",
+            "NAME_UNKNOWN",
+        ),
         ("kind: trigger\nid: t", "", "KEY_MISSING"),
         ("kind: trigger\nid: t\ncondition: 'true'\nconditions: {price: 1}", "", "KEY_DUPLICATE"),
         ("kind: trigger\nid: t\ncondition: 'true'\nurgency: urgent", "urgency", "VALUE_INVALID"),
-        ("kind: trigger\nid: t\ncondition: 'true'\nactions: [{parameters: {}}]", "actions[0]", "KEY_MISSING"),
-        ("kind: trigger\nid: t\ncondition: 'true'\nactions: [{type: a, parameters: {b: []}}]", "actions[0].parameters.b", "VALUE_INVALID"),
-        ("kind: trigger\nid: t\ncondition: 'true'\nschedule: {startDate: 2024-02-30}", "schedule.startDate", "VALUE_INVALID"),
-        ("kind: trigger\nid: t\ncondition: 'true'\nschedule: {startDate: 2024-02-02, endDate: 2024-02-01}", "schedule.endDate", "VALUE_INVALID"),
-        ("kind: trigger\nid: t\ncondition: 'true'\nschedule: {timeZone: Mars}", "schedule.timeZone", "VALUE_INVALID"),
+        (
+            "kind: trigger\nid: t\ncondition: 'true'\nactions: [{parameters: {}}]",
+            "actions[0]",
+            "KEY_MISSING",
+        ),
+        (
+            "kind: trigger\nid: t\ncondition: 'true'\nactions: [{type: a, parameters: {b: []}}]",
+            "actions[0].parameters.b",
+            "VALUE_INVALID",
+        ),
+        (
+            "kind: trigger\nid: t\ncondition: 'true'\nschedule: {startDate: 2024-02-30}",
+            "schedule.startDate",
+            "VALUE_INVALID",
+        ),
+        (
+            "kind: trigger\nid: t\ncondition: 'true'\nschedule: {startDate: 2024-02-02, endDate: 2024-02-01}",
+            "schedule.endDate",
+            "VALUE_INVALID",
+        ),
+        (
+            "kind: trigger\nid: t\ncondition: 'true'\nschedule: {timeZone: Mars}",
+            "schedule.timeZone",
+            "VALUE_INVALID",
+        ),
         ("kind: trigger\nid: t\ncondition: 'true'\nid_: 1\nId: t", "Id", "KEY_DUPLICATE"),
         ("kind: trigger\nid: a b\ncondition: 'true'", "id", "VALUE_INVALID"),
         ("kind: triger\nid: t", "kind", "VALUE_INVALID"),
     ],
-)  # fmt: skip
+)
 def test_faults_have_a_path(text: str, path: str, reason: str) -> None:
     assert (path, reason) in [(v.path, v.reason) for v in violations(text)]
 
@@ -372,13 +305,19 @@ def test_faults_have_a_path(text: str, path: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("text", "path", "reason"),
     [
-        ("attributes: {a: integer}", "attributes.a", "VALUE_INVALID"), ("attributes: {type: string}", "attributes.type", "NAME_TAKEN"),
-        ("attributes: {userId: string}", "attributes.userId", "NAME_TAKEN"), ("attributes: {aB: int, a_b: int}", "attributes.a_b", "KEY_DUPLICATE"),
-        ("attributes: {a..b: int}", "attributes.a..b", "VALUE_INVALID"), ("traits: {age: int}", "traits.age", "NAME_TAKEN"),
-        ("context: {channel: string}", "context.channel", "NAME_TAKEN"), ("purposes: [a, a]", "purposes[1]", "TYPE_WRONG"),
-        ("purposes: [1]", "purposes[0]", "TYPE_WRONG"), ("attributes: [a]", "attributes", "TYPE_WRONG"), ("id: other", "id", "VALUE_INVALID"),
+        ("attributes: {a: integer}", "attributes.a", "VALUE_INVALID"),
+        ("attributes: {type: string}", "attributes.type", "NAME_TAKEN"),
+        ("attributes: {userId: string}", "attributes.userId", "NAME_TAKEN"),
+        ("attributes: {aB: int, a_b: int}", "attributes.a_b", "KEY_DUPLICATE"),
+        ("attributes: {a..b: int}", "attributes.a..b", "VALUE_INVALID"),
+        ("traits: {age: int}", "traits.age", "NAME_TAKEN"),
+        ("context: {channel: string}", "context.channel", "NAME_TAKEN"),
+        ("purposes: [a, a]", "purposes[1]", "TYPE_WRONG"),
+        ("purposes: [1]", "purposes[0]", "TYPE_WRONG"),
+        ("attributes: [a]", "attributes", "TYPE_WRONG"),
+        ("id: other", "id", "VALUE_INVALID"),
     ],
-)  # fmt: skip
+)
 def test_faults_of_schemas(text: str, path: str, reason: str) -> None:
     assert [(v.path, v.reason) for v in violations("kind: schema\n" + text, base="")] == [
         (path, reason)
@@ -387,13 +326,18 @@ def test_faults_of_schemas(text: str, path: str, reason: str) -> None:
 
 def test_all_faults_of_all_documents_come_at_once() -> None:
     found = violations(
-        "kind: trigger\nid: t\ncondition: event.nope > 1\nurgency: x\nextra: 1\n---\nkind: content\nid: c\neligibility: 'nope'\nttl: x"
+        "kind: trigger\nid: t\ncondition: event.nope > 1\nurgency: x\nextra: 1"
+        "\n---\nkind: content\nid: c\neligibility: 'nope'\nttl: x"
         "\n---\nkind: [1"
     )
     assert sorted((v.document, v.path) for v in found) == [
-        ("content/c", "eligibility"), ("content/c", "ttl"), ("documents[4]", ""), ("trigger/t", "condition"), ("trigger/t", "extra"),
+        ("content/c", "eligibility"),
+        ("content/c", "ttl"),
+        ("documents[4]", ""),
+        ("trigger/t", "condition"),
+        ("trigger/t", "extra"),
         ("trigger/t", "urgency"),
-    ]  # fmt: skip
+    ]
 
 
 def test_warnings() -> None:
@@ -408,69 +352,6 @@ def test_warnings() -> None:
     ]  # fmt: skip
 
 
-def stored(
-    catalog_entries: list[tuple[str, bytes]], before: dict[str, bytes] | None = None
-) -> dict[str, bytes]:
-    result = dict(before or {})
-    for key, value in catalog_entries:
-        if value:
-            result[key] = value
-        else:
-            del result[key]
-    return result
-
-
-def test_storing_and_reading_back_gives_the_same_plan() -> None:
-    first = apply(CONTENTS, DocumentInput(EXIT_PREVENTION, kind="trigger"))
-    kept = stored(first.entries) | {"plan/00": b"{}"}
-    again = Catalog.from_documents(1, kept)
-    assert again.compiled().model == first.model
-    assert build_image(again.compiled().model) == build_image(first.model)
-    unchanged = again.apply(split_documents(BASE), [], "someone", "else", 9)
-    assert unchanged.entries == []
-    assert unchanged.model == first.model
-
-
-def test_revisions_and_removals() -> None:
-    first = apply("kind: trigger\nid: t\ncondition: event.price > 1")
-    changed = first.catalog.apply(
-        [DocumentInput('{"condition": "event.price > 2"}', "trigger", "t")], [], "b", "why", 9
-    )
-    assert [key for key, _ in changed.entries] == ["document/trigger/t"]
-    document = changed.catalog.documents["trigger/t"]
-    assert (
-        document.version,
-        document.create_time_us,
-        document.update_time_us,
-        document.author,
-        document.cel,
-    ) == (2, 7, 9, "b", "event.price > 2")
-    assert document.etag != first.catalog.documents["trigger/t"].etag
-    gone = changed.catalog.apply([], ["trigger/t"], "", "", 10)
-    assert gone.entries == [("document/trigger/t", b"")]
-    assert (gone.model.trigger_rules, gone.model.trigger_names) == ((), ("t",))
-    assert (
-        Catalog.from_documents(
-            1, stored(gone.entries, stored(changed.entries, stored(first.entries)))
-        )
-        .compiled()
-        .model
-        == gone.model
-    )
-
-
-def test_requests_that_contradict_themselves() -> None:
-    catalog = apply("kind: trigger\nid: t\ncondition: 'event.price > 1'").catalog
-    same = DocumentInput("kind: trigger\nid: t\ncondition: 'true'")
-    for documents, removed, words in [
-        ([same, same], [], "stands twice"), ([same], ["trigger/t"], "stands twice"), ([], ["trigger/x"], "there is no document trigger/x"),
-        ([DocumentInput("kind: trigger\nid: t\ncondition: 'true'", "content")], [], "the request says content, the body trigger"),
-        ([], ["trigger/t", "trigger/t"], "stands twice"),
-    ]:  # fmt: skip
-        with pytest.raises(DocumentsRefused, match=words):
-            catalog.apply(documents, removed, "", "", 8)
-
-
 def test_one_event_fires_a_bounded_number_of_triggers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TRIGGERS_FIRED_MAX", 3)
     typed = "\n---\n".join(
@@ -483,66 +364,3 @@ def test_one_event_fires_a_bounded_number_of_triggers(monkeypatch: pytest.Monkey
             0
         ].description
     )
-
-
-def enum_values(name: str) -> dict[str, int]:
-    body = re.search(rf"enum {name} \{{(.*?)\}};", (NATIVE / "layout.h").read_text(), re.DOTALL)
-    assert body is not None
-    code = re.sub(r"/\*.*?\*/", "", body[1], flags=re.DOTALL)
-    return {key: int(value) for key, value in re.findall(r"([A-Z_]+) = (\d+)", code)}
-
-
-def test_names_and_numbers_are_those_of_the_core() -> None:
-    text = (NATIVE / "limits.h").read_text()
-    native = {name: int(value) for name, value in re.findall(r"KAIROS_([A-Z_]+) = (\d+)", text)}
-    shared = [name for name in vars(limits) if name in native]
-    assert len(shared) >= 10
-    for name in shared:
-        assert getattr(limits, name) == native[name], name
-    for enum, prefix, names in [
-        ("kairos_event_field", "EVENT_FIELD_", schema.EVENT_FIELDS), ("kairos_context_field", "CONTEXT_FIELD_", schema.CONTEXT_FIELDS),
-        ("kairos_session_field", "SESSION_FIELD_", schema.SESSION_FIELDS), ("kairos_profile_field", "PROFILE_FIELD_", schema.PROFILE_FIELDS),
-    ]:  # fmt: skip
-        wanted = {
-            key.removeprefix(prefix).lower(): value
-            for key, value in enum_values(enum).items()
-            if not key.endswith("_FIXED")
-        }
-        assert {name: position for position, name in enumerate(names)} == wanted
-    for enum, prefix, kinds in [
-        ("kairos_leaf_op", "LEAF_", model.LeafOp), ("kairos_slot_kind", "SLOT_", model.SlotKind), ("kairos_source_kind", "SOURCE_", model.SourceKind),
-    ]:  # fmt: skip
-        members: Any = kinds
-        assert {
-            f"{prefix}{kind.name}": kind.value for kind in members if kind.name != "RETIRED"
-        } == enum_values(enum)
-    for name, protobuf in [
-        ("device_type", event_pb2.DeviceType),
-        ("channel", event_pb2.Channel),
-        ("urgency", event_pb2.Urgency),
-    ]:
-        values = [
-            key.removeprefix(f"{name.upper()}_").lower()
-            for key in protobuf.DESCRIPTOR.values_by_name
-        ][1:]
-        assert list(schema.ENUM_VALUES[name]) == values
-    reserved = re.search(
-        r"wire_reserved_event_names\[\] = \{(.*?)\}",
-        (NATIVE / "wire_name.h").read_text(),
-        re.DOTALL,
-    )
-    assert reserved is not None
-    assert set(re.findall(r'"(\w+)"', reserved[1])) == {
-        *schema.EVENT_FIELDS,
-        *schema.EVENT_RESERVED,
-    }
-
-
-def test_canonical_names() -> None:
-    for name, canonical in [
-        ("timeOnPage", "time_on_page"), ("pageURL", "page_url"), ("URLPath", "url_path"), ("view.widthPx", "view.width_px"),
-        ("a1B", "a1_b"), ("already_so", "already_so"), ("ABC", "abc"),
-    ]:  # fmt: skip
-        assert schema.canonical_name(name) == canonical
-        assert schema.canonical_name(canonical) == canonical
-    assert Duration(1) != Time(1)

@@ -33,8 +33,10 @@ def test_a_slot_that_comes_back_is_a_new_one() -> None:
         1,
     )
     assert [(s.kind, s.scope, s.offset, s.size) for s in first.model.slots] == [
-        (SlotKind.COUNT, SlotScope.SUBJECT, 0, 8), (SlotKind.COUNT, SlotScope.SESSION, 0, 8), (SlotKind.WINDOW_COUNT, SlotScope.SUBJECT, 8, 136),
-    ]  # fmt: skip
+        (SlotKind.COUNT, SlotScope.SUBJECT, 0, 8),
+        (SlotKind.COUNT, SlotScope.SESSION, 0, 8),
+        (SlotKind.WINDOW_COUNT, SlotScope.SUBJECT, 8, 136),
+    ]
     second = first.catalog.apply([trigger("t", 'count("c") > 1')], ["trigger/u"], "", "", 2)
     assert [s.kind for s in second.model.slots] == [SlotKind.RETIRED] * 3 + [SlotKind.COUNT]
     assert second.model.slots[3].offset == 144

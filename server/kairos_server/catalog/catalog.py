@@ -96,7 +96,8 @@ class Catalog:
                 documents[key.removeprefix(_DOCUMENT)] = StoredDocument.from_json(value)
             elif not key.startswith(_PLAN):
                 raise ValueError(f"stored document {key} is of no known kind")
-        return Catalog(tenant, documents, registry)
+        parser = Parser(document.cel for document in documents.values() if document.cel)
+        return Catalog(tenant, documents, registry, parser)
 
     def apply(
         self,
@@ -108,7 +109,7 @@ class Catalog:
     ) -> Applied:
         """Returns the plan of all documents after adding or replacing some and removing others (`kind/id`).
 
-        Cost: about 0.3 ms per new condition, 0.05 ms per known one
+        Cost: about 0.9 ms per new condition (most of it Google's checker), 0.3 ms per known one
         Errors: DocumentsRefused with every fault of every document; nothing changes
         """
         violations: list[Violation] = []

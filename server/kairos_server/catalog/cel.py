@@ -8,7 +8,7 @@ import bisect
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -97,29 +97,33 @@ _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|$)", re.DOTALL)
 
 
 class Parser:
-    """Parses and checks texts; remembers both, so that unchanged documents cost nothing when compiled again.
+    """Parses and checks texts; remembers both, so that unchanged documents cost little when compiled again.
 
     Owns: one CEL environment. Not for use by several threads at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, accepted: Iterable[str] = ()) -> None:
+        """`accepted`: texts that Google's checker took when they were stored."""
         self._env = _environment()
         self._parsed: dict[str, Expression] = {}
-        self._checked: set[str] = set()
+        self._accepted = set(accepted)
+        self._parsed_used: dict[str, Expression] = {}
+        self._accepted_used: set[str] = set()
 
     def parse(self, text: str) -> Expression:
         """Returns the tree of a CEL text. Names are not looked up.
 
         Errors: Fault with line and column
         """
-        tree = self._parsed.get(text)
+        tree = self._parsed.get(text) or self._parsed_used.get(text)
         if tree is None:
             if len(text.encode("utf-8", "surrogatepass")) > limits.CONDITION_SIZE_MAX:
                 raise Fault(
                     Reason.LIMIT_EXCEEDED,
                     f"a condition has at most {limits.CONDITION_SIZE_MAX} bytes",
                 )
-            tree = self._parsed[text] = _Builder(text, self._compile(text, check=False)).tree()
+            tree = _Builder(text, self._compile(text, check=False)).tree()
+        self._parsed_used[text] = tree
         return tree
 
     def check(self, text: str) -> None:
@@ -127,9 +131,14 @@ class Parser:
 
         Errors: Fault
         """
-        if text not in self._checked:
+        if text not in self._accepted and text not in self._accepted_used:
             self._compile(text, check=True)
-            self._checked.add(text)
+        self._accepted_used.add(text)
+
+    def forget_unused(self) -> None:
+        """Keeps what was asked for since the last call, and forgets the rest."""
+        self._parsed, self._parsed_used = self._parsed_used, {}
+        self._accepted, self._accepted_used = self._accepted_used, set()
 
     def _compile(self, text: str, *, check: bool) -> bytes:
         try:

@@ -51,7 +51,9 @@ def compile_documents(
 
     Errors: DocumentsRefused with every fault of every document
     """
-    return Compiler(tenant, bodies, registry, parser).compiled()
+    result = Compiler(tenant, bodies, registry, parser).compiled()
+    parser.forget_unused()
+    return result
 
 
 class Compiler:
@@ -147,6 +149,7 @@ class Compiler:
             for extra in self._extras(document):
                 more, extra_conjunctions = self._conditions.compile(extra, Reader.TRIGGER)
                 text, conjunctions = f"({text}) && {more}", both(conjunctions, extra_conjunctions)
+            self._conditions.check(text)
             self._texts[f"trigger/{document.id}"] = text
         with document.place.at("actions").catch():
             blob = trigger_blob(document.id, document.actions, document.urgency)

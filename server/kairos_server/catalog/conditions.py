@@ -27,9 +27,14 @@ class Conditions:
         tree = self._parser.parse(text)
         names = names.within(text)
         conjunctions = lower(tree, names, text)
-        canonical = cel_text(tree, names.text_of)
-        self._parser.check(canonical)
-        return canonical, conjunctions
+        return cel_text(tree, names.text_of), conjunctions
+
+    def check(self, text: str) -> None:
+        """Has Google's checker accept a canonical text; one that was accepted before is not asked again.
+
+        Errors: Fault
+        """
+        self._parser.check(text)
 
     def feature(self, text: str, reader: Reader) -> Source:
         """Returns the source of a number or truth value that a score reads.

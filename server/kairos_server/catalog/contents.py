@@ -95,6 +95,7 @@ class _Compiler:
         conjunctions = NEVER
         with document.place.at("eligibility").catch():
             text, conjunctions = self._conditions.compile(document.eligibility, Reader.CONTENT)
+            self._conditions.check(text)
             self._texts[f"content/{document.id}"] = text
             if conjunctions == NEVER:
                 self._warnings.append(f"content/{document.id}: its eligibility can never hold.")

@@ -171,25 +171,11 @@ class _Lowering:
         return value
 
     def _check(self, value: Value, constant: Constant, node: Call, *, ordered: bool) -> None:
-        place = where(self._text, node.position)
-        if ordered and constant is None:
-            raise Fault(Reason.TYPE_WRONG, f"{place}: null has no order; write == null or != null")
         try:
-            check_constant(value.text, value.type, constant)
+            _check_comparison(value, constant, ordered=ordered)
         except Fault as fault:
+            place = where(self._text, node.position)
             raise Fault(fault.reason, f"{place}: {fault.description}") from None
-        root, _, name = value.text.partition(".")
-        if (
-            root in ("event", "context")
-            and not ordered
-            and isinstance(constant, str)
-            and constant not in ENUM_VALUES.get(name, (constant,))
-        ):
-            known = ENUM_VALUES[name]
-            raise Fault(
-                Reason.VALUE_INVALID,
-                f'{place}: {value.text} is never "{constant}".{nearest(constant, known)} Values: {listed(known)}',
-            )
 
     def _folded(self, function: str, left: Constant, right: Constant, node: Call) -> bool:
         if function in ("_==_", "_!=_"):
@@ -229,6 +215,26 @@ class _Lowering:
             return Leaf(value.source, LeafOp.HAS) if negated else False
         op = LeafOp.IN if len(distinct) > 1 else LeafOp.EQ
         return Leaf(value.source, _NEGATED[op] if negated else op, tuple(distinct))
+
+
+def _check_comparison(value: Value, constant: Constant, *, ordered: bool) -> None:
+    if ordered and constant is None:
+        raise Fault(Reason.TYPE_WRONG, "null has no order; write == null or != null")
+    check_constant(value.text, value.type, constant)
+    root, _, name = value.text.partition(".")
+    if (
+        ordered
+        or not isinstance(constant, str)
+        or root not in ("event", "context")
+        or name not in ENUM_VALUES
+    ):
+        return
+    known = ENUM_VALUES[name]
+    if constant not in known:
+        raise Fault(
+            Reason.VALUE_INVALID,
+            f'{value.text} is never "{constant}".{nearest(constant, known)} Values: {listed(known)}',
+        )
 
 
 def _ordered_truth(value: Value, op: LeafOp, *, constant: bool) -> _Formula:

@@ -4,6 +4,7 @@ A name means the same in every spelling: camelCase or snake_case, with or withou
 specification's JSON.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -54,6 +55,31 @@ class Tables:
     """Score name -> index in PlanModel.derived."""
     features: dict[int, Feature] = field(default_factory=dict)
     """Slot id -> feature, of the slots that this plan reads."""
+    _known: dict[tuple[str, bool, int], Mapping[str, ValueType]] = field(default_factory=dict)
+
+    def known(self, root: str, *, scores: bool) -> Mapping[str, ValueType]:
+        """Returns name -> type of all that a root has. Scores are named before anything but scores is compiled."""
+        key = (root, scores, len(self.scores))
+        if key not in self._known:
+            self._known[key] = self._known_now(root, scores=scores)
+        return self._known[key]
+
+    def _known_now(self, root: str, *, scores: bool) -> Mapping[str, ValueType]:
+        schema = self.schema
+        if root == "event":
+            return {name: ValueType(kind) for name, kind in schema.event_types().items()}
+        if root == "context":
+            return {name: ValueType(kind) for name, kind in schema.context_types().items()}
+        if root == "session":
+            return SESSION_FIELDS
+        if root == "consent":
+            return dict.fromkeys(schema.purposes, ValueType.BOOL)
+        named = dict.fromkeys(self.scores, ValueType.DOUBLE) if scores else {}
+        return {
+            **PROFILE_FIELDS,
+            **{name: ValueType(kind) for name, kind in schema.traits.items()},
+            **named,
+        }
 
 
 class Names:
@@ -61,6 +87,7 @@ class Names:
 
     def __init__(self, tables: Tables, reader: Reader, text: str = "") -> None:
         self._tables, self._reader, self._text = tables, reader, text
+        self._values: dict[int, Value | None] = {}
 
     def within(self, text: str) -> "Names":
         """Returns the same names with another text for positions."""
@@ -71,6 +98,13 @@ class Names:
 
         Errors: Fault: unknown or ambiguous name, wrong feature call
         """
+        # A tree outlives its Names, so that a node's address is its identity; lowering and printing ask for the same nodes.
+        key = id(node)
+        if key not in self._values:
+            self._values[key] = self._read(node)
+        return self._values[key]
+
+    def _read(self, node: Expression) -> Value | None:
         if isinstance(node, Path):
             return self.path(node)
         if isinstance(node, Select):
@@ -140,25 +174,9 @@ class Names:
             [n for root in self._reader.value if root != "consent" for n in self._known(root)],
         )
 
-    def _known(self, root: str) -> dict[str, ValueType]:
-        schema, tables = self._tables.schema, self._tables
-        if root == "event":
-            return {name: ValueType(kind) for name, kind in schema.event_types().items()}
-        if root == "context":
-            return {name: ValueType(kind) for name, kind in schema.context_types().items()}
-        if root == "session":
-            return SESSION_FIELDS
-        if root == "consent":
-            return dict.fromkeys(schema.purposes, ValueType.BOOL)
+    def _known(self, root: str) -> Mapping[str, ValueType]:
         # A score reads no other score: no order of evaluation, no cycles.
-        scores = (
-            {} if self._reader is Reader.SCORE else dict.fromkeys(tables.scores, ValueType.DOUBLE)
-        )
-        return {
-            **PROFILE_FIELDS,
-            **{name: ValueType(kind) for name, kind in schema.traits.items()},
-            **scores,
-        }
+        return self._tables.known(root, scores=self._reader is not Reader.SCORE)
 
     def _member(self, root: str, name: str) -> Value:
         tables, kind = self._tables, self._known(root)[name]
