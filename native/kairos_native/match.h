@@ -7,6 +7,14 @@
 #include "hash.h"
 #include "layout.h"
 #include "limits.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+/* Inlined into a kernel, so that its search is inlined too. */
+#define MATCH_INLINE __attribute__((always_inline)) static inline
+
+enum { MATCH_COUNT_MAX = 64 };      /* keys that are counted rather than halved */
 
 /* What the matcher reads of a plan image. */
 typedef struct match_tables {
@@ -56,26 +64,51 @@ static inline int match_leaf_holds(const uint8_t *strings, const kairos_operand 
 
 /* ------------------------------------------------------------------ buckets */
 
-/* Number of keys below x. No branch depends on the data, so that several columns' searches overlap. */
-static inline uint32_t match_search(const double *keys, uint32_t count, double x) {
+/* Number of keys below x. No branch depends on the data (a mask, because compilers turn `?:` into one), so that several
+ * columns' searches overlap. */
+static inline uint32_t match_search_portable(const double *keys, uint32_t count, double x) {
     const double *base = keys;
     while (count > 1) {
         uint32_t half = count / 2;
-        base += base[half - 1] < x ? half : 0;
+        base += half & (0u - (uint32_t)(base[half - 1] < x));
         count -= half;
     }
     return (uint32_t)(base - keys) + (count && *base < x);
 }
 
+#if defined(__x86_64__)
+/* The same by counting: a halving step waits for the one before it, eight keys at once do not. */
+__attribute__((target("avx512f,popcnt"))) static inline uint32_t match_search_avx512(const double *keys, uint32_t count,
+                                                                                     double x) {
+    const double *base = keys;
+    __m512d wanted = _mm512_set1_pd(x);
+    uint32_t below, i = 0;
+    while (count > MATCH_COUNT_MAX) {
+        uint32_t half = count / 2;
+        base += half & (0u - (uint32_t)(base[half - 1] < x));
+        count -= half;
+    }
+    below = (uint32_t)(base - keys);
+    for (; i + 8 <= count; i += 8) {
+        below += (uint32_t)__builtin_popcount(_mm512_cmp_pd_mask(_mm512_loadu_pd(base + i), wanted, _CMP_LT_OQ));
+    }
+    __mmask8 rest = (__mmask8)((1u << (count - i)) - 1);
+    return below + (uint32_t)__builtin_popcount(
+                       _mm512_mask_cmp_pd_mask(rest, _mm512_maskz_loadu_pd(rest, base + i), wanted, _CMP_LT_OQ));
+}
+#endif
+
+typedef uint32_t match_search(const double *keys, uint32_t count, double x);
+
 /* Returns the order bucket of a number: search by rounded keys, then settle the few thresholds that round to the same
  * double exactly. */
-static inline uint32_t match_order_bucket(const match_tables *t, const kairos_column *column, uint64_t bits,
-                                          int is_int) {
+MATCH_INLINE uint32_t match_order_bucket(const match_tables *t, const kairos_column *column, uint64_t bits,
+                                         int is_int, match_search *search) {
     const double *keys = t->threshold_keys + column->threshold_first;
     const kairos_number *thresholds = t->thresholds + column->threshold_first;
     uint32_t count = column->threshold_count;
     double x = is_int ? (double)(int64_t)bits : kairos_double(bits);
-    uint32_t place = match_search(keys, count, x);
+    uint32_t place = search(keys, count, x);
     while (place < count && keys[place] == x) {
         uint32_t order = compare_number(bits, is_int, thresholds[place].bits, thresholds[place].kind == VALUE_INT);
         if (order == COMPARE_EQUAL) return BUCKET_ORDER_FIRST + 2 * place + 1;
@@ -83,6 +116,25 @@ static inline uint32_t match_order_bucket(const match_tables *t, const kairos_co
         place++;
     }
     return BUCKET_ORDER_FIRST + 2 * place;
+}
+
+/* memcmp of an unknown size would be a call. */
+static inline int match_equal(const uint8_t *a, const uint8_t *b, uint32_t size) {
+    for (; size >= 8; size -= 8, a += 8, b += 8) {
+        if (kairos_load64(a) != kairos_load64(b)) return 0;
+    }
+    if (size >= 4) {
+        uint32_t a_low, a_high, b_low, b_high;
+        memcpy(&a_low, a, 4);
+        memcpy(&b_low, b, 4);
+        memcpy(&a_high, a + size - 4, 4);
+        memcpy(&b_high, b + size - 4, 4);
+        return ((a_low ^ b_low) | (a_high ^ b_high)) == 0;
+    }
+    for (; size; size--) {
+        if (*a++ != *b++) return 0;
+    }
+    return 1;
 }
 
 static inline uint32_t match_string_bucket(const match_tables *t, uint32_t column_index, const kairos_column *column,
@@ -95,13 +147,14 @@ static inline uint32_t match_string_bucket(const match_tables *t, uint32_t colum
         const kairos_dictionary_entry *entry = t->dictionary + i;
         if (!entry->space) return BUCKET_STRING_OTHER;
         if (entry->hash == hash && entry->space == space && entry->text.size == value->size
-            && (!value->size || !memcmp(t->strings + entry->text.offset, text, value->size))) {
+            && match_equal(t->strings + entry->text.offset, text, value->size)) {
             return entry->id;
         }
     }
 }
 
-static inline uint32_t match_value_bucket(const match_tables *t, uint32_t column_index, const kairos_value *value) {
+MATCH_INLINE uint32_t match_value_bucket(const match_tables *t, uint32_t column_index, const kairos_value *value,
+                                         match_search *search) {
     const kairos_column *column = t->columns + column_index;
     uint32_t value_class = column->threshold_class;
     switch (value->kind) {
@@ -112,29 +165,29 @@ static inline uint32_t match_value_bucket(const match_tables *t, uint32_t column
     case VALUE_BOOL:
         return value->bits ? BUCKET_TRUE : BUCKET_FALSE;
     case VALUE_INT:
-        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 1) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 1, search) : BUCKET_KIND_OTHER;
     case VALUE_DOUBLE: {
         double x = kairos_double(value->bits);
         if (x != x) return BUCKET_NAN;
-        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 0) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 0, search) : BUCKET_KIND_OTHER;
     }
     case VALUE_STRING:
         return match_string_bucket(t, column_index, column, value);
     case VALUE_TIME:
-        return value_class == CLASS_TIME ? match_order_bucket(t, column, value->bits, 1) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_TIME ? match_order_bucket(t, column, value->bits, 1, search) : BUCKET_KIND_OTHER;
     default:
-        return value_class == CLASS_DURATION ? match_order_bucket(t, column, value->bits, 1) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_DURATION ? match_order_bucket(t, column, value->bits, 1, search) : BUCKET_KIND_OTHER;
     }
 }
 
 /* Collects the row of every dense column; returns how many. */
-static inline uint32_t match_collect(const match_tables *t, const kairos_index *index, const kairos_value *values,
-                                     const uint64_t **rows) {
+MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *index, const kairos_value *values,
+                                    const uint64_t **rows, match_search *search) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < index->column_count; i++) {
         const kairos_column *column = t->columns + index->column_first + i;
         if (column->row_word == UINT64_MAX) continue;
-        uint64_t bucket = match_value_bucket(t, index->column_first + i, values + i);
+        uint64_t bucket = match_value_bucket(t, index->column_first + i, values + i, search);
         rows[count++] = t->rows + column->row_word + bucket * index->word_count;
     }
     return count;
@@ -160,8 +213,6 @@ static void match_and_portable(const uint64_t *const *rows, uint32_t row_count, 
 }
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
 __attribute__((target("avx2"))) static void match_and_avx2(const uint64_t *const *rows, uint32_t row_count,
                                                            uint32_t word_count, uint64_t *words) {
     uint32_t w = 0;
@@ -234,26 +285,49 @@ static inline void match_fill(uint64_t *words, uint32_t word_count, uint32_t con
     if (conjunction_count % 64) words[full] = (1ull << (conjunction_count % 64)) - 1;
 }
 
+static inline void match_candidates_portable(const match_tables *t, const kairos_index *index,
+                                             const kairos_value *values, uint64_t *words) {
+    const uint64_t *rows[KAIROS_COLUMNS_MAX];
+    uint32_t count = match_collect(t, index, values, rows, match_search_portable);
+    if (count) match_and_portable(rows, count, index->word_count, words);
+    else match_fill(words, index->word_count, index->conjunction_count);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static inline void match_candidates_avx2(const match_tables *t,
+                                                                         const kairos_index *index,
+                                                                         const kairos_value *values, uint64_t *words) {
+    const uint64_t *rows[KAIROS_COLUMNS_MAX];
+    uint32_t count = match_collect(t, index, values, rows, match_search_portable);
+    if (count) match_and_avx2(rows, count, index->word_count, words);
+    else match_fill(words, index->word_count, index->conjunction_count);
+}
+
+__attribute__((target("avx512f,popcnt"))) static inline void match_candidates_avx512(const match_tables *t,
+                                                                                     const kairos_index *index,
+                                                                                     const kairos_value *values,
+                                                                                     uint64_t *words) {
+    const uint64_t *rows[KAIROS_COLUMNS_MAX];
+    uint32_t count = match_collect(t, index, values, rows, match_search_avx512);
+    if (count) match_and_avx512(rows, count, index->word_count, words);
+    else match_fill(words, index->word_count, index->conjunction_count);
+}
+#endif
+
 /* Writes the survivors of the rows into words[index.word_count]. */
 static inline void match_candidates(const match_tables *t, const kairos_index *index, const kairos_value *values,
                                     uint32_t kernel, uint64_t *words) {
-    const uint64_t *rows[KAIROS_COLUMNS_MAX];
-    uint32_t count = match_collect(t, index, values, rows);
-    if (!count) {
-        match_fill(words, index->word_count, index->conjunction_count);
-        return;
-    }
 #if defined(__x86_64__)
     if (kernel == 2) {
-        match_and_avx512(rows, count, index->word_count, words);
+        match_candidates_avx512(t, index, values, words);
         return;
     }
     if (kernel == 1) {
-        match_and_avx2(rows, count, index->word_count, words);
+        match_candidates_avx2(t, index, values, words);
         return;
     }
 #endif
-    match_and_portable(rows, count, index->word_count, words);
+    match_candidates_portable(t, index, values, words);
 }
 
 /* ------------------------------------------------------------------ survivors */
@@ -344,6 +418,11 @@ static inline void match_extract_bits(const match_tables *t, const kairos_index 
             rule_bits[rule / 64] |= 1ull << (rule % 64);
         }
     }
+}
+
+/* Bucket of one value, for explanations and tests. */
+static inline uint32_t match_bucket_of(const match_tables *t, uint32_t column_index, const kairos_value *value) {
+    return match_value_bucket(t, column_index, value, match_search_portable);
 }
 
 /* Best kernel of this machine: 0 portable, 1 AVX2, 2 AVX-512. */

@@ -22,7 +22,7 @@ cdef extern from "match.h" nogil:
     uint32_t match_kernel_detect()
     bint match_leaf_holds(const uint8_t* strings, const kairos_operand* operands, const kairos_leaf* leaf,
                           const kairos_value* value)
-    uint32_t match_value_bucket(const match_tables* tables, uint32_t column, const kairos_value* value)
+    uint32_t match_bucket_of(const match_tables* tables, uint32_t column, const kairos_value* value)
     void match_candidates(const match_tables* tables, const kairos_index* index, const kairos_value* values,
                           uint32_t kernel, uint64_t* words)
     uint32_t match_extract(const match_tables* tables, const kairos_index* index, const kairos_value* values,
@@ -81,4 +81,4 @@ cdef bint match_leaf(const plan* image, const kairos_leaf* leaf, const kairos_va
 
 cdef uint32_t match_bucket(const plan* image, uint32_t column, const kairos_value* value) noexcept nogil:
     cdef match_tables tables = match_tables_of(image)
-    return match_value_bucket(&tables, column, value)
+    return match_bucket_of(&tables, column, value)

@@ -1,6 +1,5 @@
 """What a bucket says about a leaf; the buckets themselves are described in native/kairos_native/layout.h."""
 
-import math
 from enum import IntEnum
 from functools import cache
 
@@ -29,21 +28,21 @@ ORDER_OPS = frozenset((LeafOp.LT, LeafOp.LE, LeafOp.GT, LeafOp.GE, *NEGATIONS))
 
 
 def tag_of(constant: Constant) -> Tag:
-    match constant:
-        case None:
-            return Tag.NULL
-        case bool():
-            return Tag.TRUE if constant else Tag.FALSE
-        case int():
-            return Tag.NUMBER
-        case float():
-            return Tag.NAN if math.isnan(constant) else Tag.NUMBER
-        case str():
-            return Tag.STRING
-        case Time():
-            return Tag.TIME
-        case Duration():
-            return Tag.DURATION
+    kind = type(constant)
+    if kind is str:
+        return Tag.STRING
+    if kind is int:
+        return Tag.NUMBER
+    if kind is float:
+        return Tag.NAN if constant != constant else Tag.NUMBER
+    if kind is bool:
+        return Tag.TRUE if constant else Tag.FALSE
+    if constant is None:
+        return Tag.NULL
+    if kind is Time:
+        return Tag.TIME
+    if kind is Duration:
+        return Tag.DURATION
     raise TypeError(f"not a constant: {constant!r}")
 
 

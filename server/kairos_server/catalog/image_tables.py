@@ -9,6 +9,8 @@ from kairos_server.catalog.model import Constant, Duration, Time
 NONE_U32 = 0xFFFFFFFF
 NONE_U64 = 0xFFFFFFFFFFFFFFFF
 
+_DOUBLE, _DOUBLE_BITS = struct.Struct("<d"), struct.Struct("<Q")
+
 VALUE_NULL, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE = 1, 2, 3, 4
 VALUE_STRING, VALUE_TIME, VALUE_DURATION = 5, 6, 7
 
@@ -78,21 +80,22 @@ def encode_constant(constant: Constant) -> Operand:
 
     Errors: ValueError for an integer outside int64, TypeError for anything that is not a constant.
     """
-    match constant:
-        case None:
-            return VALUE_NULL, 0
-        case bool():
-            return VALUE_BOOL, int(constant)
-        case int():
-            return VALUE_INT, _int64(constant)
-        case float():
-            return VALUE_DOUBLE, struct.unpack("<Q", struct.pack("<d", constant))[0]
-        case str():
-            return VALUE_STRING, constant.encode()
-        case Time():
-            return VALUE_TIME, _int64(constant.us)
-        case Duration():
-            return VALUE_DURATION, _int64(constant.us)
+    # By exact type and commonest first: a plan of 100,000 rules has a million constants.
+    kind = type(constant)
+    if kind is str:
+        return VALUE_STRING, constant.encode()  # type: ignore[union-attr]
+    if kind is int:
+        return VALUE_INT, _int64(constant)  # type: ignore[arg-type]
+    if kind is float:
+        return VALUE_DOUBLE, _DOUBLE_BITS.unpack(_DOUBLE.pack(constant))[0]
+    if kind is bool:
+        return VALUE_BOOL, int(constant)  # type: ignore[arg-type]
+    if constant is None:
+        return VALUE_NULL, 0
+    if isinstance(constant, Time):
+        return VALUE_TIME, _int64(constant.us)
+    if isinstance(constant, Duration):
+        return VALUE_DURATION, _int64(constant.us)
     raise TypeError(f"not a constant: {constant!r}")
 
 
@@ -196,7 +199,7 @@ def _hash_words(space: np.ndarray, words: np.ndarray, size: int) -> np.ndarray:
 
 
 class DictionaryTable:
-    """The DICTIONARY section: open addressing, linear probing, at most half full."""
+    """The DICTIONARY section: open addressing, linear probing, at most a quarter full (few look-ups probe twice)."""
 
     def __init__(self, strings: StringTable) -> None:
         self._strings = strings
@@ -217,7 +220,7 @@ class DictionaryTable:
 
     def data(self) -> np.ndarray:
         count = 2
-        while count < 2 * len(self._texts):
+        while count < 4 * len(self._texts):
             count *= 2
         table = np.zeros(count, dtype=DICTIONARY_ENTRY)
         spaces = np.array(self._spaces, dtype=np.uint32)
