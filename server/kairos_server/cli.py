@@ -47,8 +47,13 @@ def _serve(parsed: argparse.Namespace) -> int:
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logs_start(config.log_level)
-    from kairos_server.app import serve  # noqa: PLC0415  # after the variables above
-
+    try:
+        from kairos_server.app import serve  # noqa: PLC0415  # after the variables above
+    except (ImportError, TypeError) as error:
+        # TypeError: modules of the core that were compiled at different times do not fit each other.
+        raise StartError(
+            Exit.SOFTWARE, f"the native core cannot be loaded ({error}). Run `make build`."
+        ) from error
     return serve(config)
 
 
