@@ -53,7 +53,7 @@ def test_acknowledged_records_survive_kill(tmp_path) -> None:
         rest = child.stdout.read().rpartition(b"\n")[0]
         child.stdout.close()
         child.wait()
-        acknowledged = max(acknowledged, max(epochs), int(rest.splitlines()[-1]) if rest else 0)
+        acknowledged = max(acknowledged, *epochs, int(rest.splitlines()[-1]) if rest else 0)
 
         log = Log(folder, 1 << 15)
         frames = Reader(folder).all()

@@ -75,7 +75,7 @@ def test_behaves_as_a_dictionary(tmp_path_factory, steps) -> None:
         elif step[0] == "drop":
             ids.drop_before(step[1])
             reference.drop_before(step[1])
-            assert all(int(name[:8]) >= step[1] for name in os.listdir(folder))
+            assert all(int(file.name[:8]) >= step[1] for file in path.iterdir())
         elif step[0] == "reserve":
             assert ids.reserve(*step[1:]) == 0
         else:
@@ -92,7 +92,7 @@ def test_grows_over_several_tables_and_outcome_sizes(tmp_path) -> None:
     ids = Dedupe(folder)
     count = 150_000
     assert ids.fill(1, 0, count) == 0
-    sizes = sorted(os.path.getsize(tmp_path / name) for name in os.listdir(tmp_path) if name.endswith(".ids"))
+    sizes = sorted(file.stat().st_size for file in tmp_path.glob("*.ids"))
     assert sizes == [HEADER_SIZE + SLOT_SIZE * (CAPACITY_FIRST << i) for i in range(3)]
     for number in range(2_000):
         ids.keep(1, key_of(number), count + 1 + number, range(number % 50))
@@ -180,12 +180,13 @@ def test_damage_is_an_error_or_a_miss_and_never_a_wrong_answer(tmp_path) -> None
     ids.close()
     source = random.Random(11)
     outcomes = 0
+    refused = set()
     for _ in range(150):
         copy = tmp_path / "copy"
         shutil.copytree(folder, copy)
-        name = source.choice(sorted(os.listdir(copy)))
-        with open(copy / name, "r+b") as file:
-            if name.endswith(".ids"):
+        file_path = source.choice(sorted(copy.iterdir()))
+        with file_path.open("r+b") as file:
+            if file_path.suffix == ".ids":
                 place = source.choice([source.randrange(HEADER_SIZE), HEADER_SIZE + SLOT_SIZE * 65533 + source.randrange(96)])
             else:
                 place = source.randrange(400)
@@ -200,9 +201,10 @@ def test_damage_is_an_error_or_a_miss_and_never_a_wrong_answer(tmp_path) -> None
                 outcomes += 1
             damaged.close()
         except DedupeError as error:
-            assert error.args[0] == DEDUPE_CORRUPT
+            refused.add(error.args[0])
         shutil.rmtree(copy)
     assert outcomes > 0
+    assert refused == {DEDUPE_CORRUPT}
 
 
 @pytest.mark.parametrize("change", ["truncate", "remove"])
@@ -213,7 +215,7 @@ def test_a_short_or_missing_file_is_damage(tmp_path, change) -> None:
     if change == "truncate":
         os.truncate(tmp_path / "00000003-00.ids", 4096)
     else:
-        os.unlink(tmp_path / "00000003.outcomes")
+        (tmp_path / "00000003.outcomes").unlink()
     with pytest.raises(DedupeError) as caught:
         Dedupe(os.fsencode(tmp_path))
     assert caught.value.args[0] == DEDUPE_CORRUPT
@@ -222,7 +224,7 @@ def test_a_short_or_missing_file_is_damage(tmp_path, change) -> None:
 def test_a_half_made_file_is_removed(tmp_path) -> None:
     (tmp_path / "dedupe.new").write_bytes(b"half")
     Dedupe(os.fsencode(tmp_path)).close()
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 FULL_DISK = """

@@ -34,6 +34,17 @@ def build(path, source: random.Random, commit_count: int, segment_size: int = 1 
     return Reader(os.fsencode(path)).all(), starts
 
 
+def read_until_refused(reader: Reader) -> tuple[list[tuple], str]:
+    """Returns the frames, and the message where the reader met damage."""
+    seen = []
+    try:
+        while (frame := reader.next()) is not None:
+            seen.append(frame)
+    except LogError as error:
+        return seen, f"{error}"
+    return seen, ""
+
+
 def lose_power(data: bytearray, begin: int, end: int, source: random.Random) -> bytearray:
     """The commit in flight reaches the disk by sectors, in any order, some torn or never; or the file is short."""
     for sector in range(begin // SECTOR * SECTOR, end, SECTOR):
@@ -129,12 +140,12 @@ def test_damage_before_the_last_commit_stops_the_node(tmp_path_factory, seed) ->
         Log(os.fsencode(path), 1 << 16)
     assert caught.value.args[0] == LOG_CORRUPT
     assert file.read_bytes() == data, "a refused log is not touched"
-    reader, seen = Reader(os.fsencode(path)), []
-    with pytest.raises(LogError):
-        while (frame := reader.next()) is not None:
-            seen.append(frame)
+    reader = Reader(os.fsencode(path))
+    seen, message = read_until_refused(reader)
+    if not message:
+        # A blank place ends a reader that does not know how much was durable.
         reader.limit(len(frames))
-        reader.next()
+        assert read_until_refused(reader)[1]
     assert seen == frames[: len(seen)], "a reader never gives wrong data"
     shutil.rmtree(path)
 
@@ -142,7 +153,7 @@ def test_damage_before_the_last_commit_stops_the_node(tmp_path_factory, seed) ->
 def test_damage_in_an_older_segment_is_found_when_it_is_read(tmp_path) -> None:
     source = random.Random(8)
     frames, _ = build(tmp_path, source, 12, 4096)
-    names = sorted(os.listdir(tmp_path))
+    names = sorted(file.name for file in tmp_path.iterdir())
     assert len(names) > 2
     for _ in range(60):
         name = source.choice(names[:-1])
@@ -154,12 +165,8 @@ def test_damage_in_an_older_segment_is_found_when_it_is_read(tmp_path) -> None:
         data[place] ^= 1 << source.randrange(8)
         (tmp_path / name).write_bytes(data)
         Log(os.fsencode(tmp_path), 4096).close()
-        reader, seen = Reader(os.fsencode(tmp_path)), []
-        with pytest.raises(LogError) as caught:
-            while (frame := reader.next()) is not None:
-                seen.append(frame)
-        assert caught.value.args[0] == LOG_CORRUPT
-        assert name in caught.value.args[1]
+        seen, message = read_until_refused(Reader(os.fsencode(tmp_path)))
+        assert name in message
         assert seen == frames[: len(seen)]
         (tmp_path / name).write_bytes(intact)
     assert Reader(os.fsencode(tmp_path)).all() == frames
@@ -189,5 +196,5 @@ def test_a_payload_that_imitates_frames_cannot_stop_the_node(tmp_path) -> None:
 
 def test_segments_get_different_salts(tmp_path) -> None:
     build(tmp_path, random.Random(1), 12, 4096)
-    salts = [decode_segment((tmp_path / name).read_bytes())[0] for name in os.listdir(tmp_path)]
+    salts = [decode_segment(file.read_bytes())[0] for file in tmp_path.iterdir()]
     assert len(set(salts)) == len(salts) > 2

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import store_door
@@ -18,10 +19,10 @@ MAP_FULL, DISK_FULL, STORE_ERROR = 98, 97, 132
 
 def engine_path() -> bytes:
     spec = importlib.util.find_spec("lmdb")
-    assert spec is not None and spec.submodule_search_locations
-    folder = next(iter(spec.submodule_search_locations))
-    name = next(name for name in os.listdir(folder) if name.startswith("cpython") and name.endswith(".so"))
-    return os.fsencode(os.path.join(folder, name))
+    assert spec is not None
+    assert spec.submodule_search_locations
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    return os.fsencode(next(folder.glob("cpython*.so")))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 HEADER = struct.Struct("<8sQqIIII20sI")
@@ -103,6 +104,6 @@ def read_folder(folder: Path) -> list[Frame]:
     for path in sorted(folder.iterdir()):
         _, found = decode_segment(path.read_bytes())
         frames.extend(frame for _, frame in found)
-    for before, frame in zip(frames, frames[1:], strict=False):
+    for before, frame in pairwise(frames):
         assert frame.sequence == before.sequence + 1
     return frames
