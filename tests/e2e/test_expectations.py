@@ -112,5 +112,7 @@ def test_the_guide_states_the_committed_numbers(root, name):
     guide = (root / "docs" / "guides" / "demo.md").read_text()
     expected = committed(name)
     counts = [expected[key] for key in ("sent", "accepted", "duplicates", "subjects", "sessions")]
-    counts += [sum(expected[key].values()) for key in ("refused", "triggers")] + [expected["events_by_type"]["consent"]]
+    counts += [sum(expected[key].values()) for key in ("refused", "triggers")] + [
+        expected["events_by_type"]["consent"]
+    ]
     assert [count for count in counts if f" {count:,} |" not in guide] == []
