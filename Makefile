@@ -49,7 +49,7 @@ bench: build/native.stamp build/doors.stamp build/test.stamp ## measure the figu
 	@$(PYTHON) -m tests.bench $(ARGS)
 
 loadtest: build/native.stamp build/test.stamp ## open-loop load against a server of its own, with thresholds
-	@$(PYTHON) -m kairos_loadtest $(ARGS)
+	@PYTHONPATH=loadtest $(PYTHON) -m kairos_loadtest $(ARGS)
 
 fuzz: build/native.stamp build/doors.stamp build/test.stamp ## random and mutated input for minutes; LENGTH=300 (seconds)
 	@KAIROS_FUZZ_SECONDS=$(or $(LENGTH),300) $(PYTHON) -m pytest -q -m fuzz $(ARGS)

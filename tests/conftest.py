@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-for folder in (ROOT / "tests" / "doors", ROOT / "tests"):
+for folder in (ROOT / "tests" / "doors", ROOT / "tests", ROOT / "loadtest"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

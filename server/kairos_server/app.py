@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from kairos_server.catalog import DocumentsRefused
 from kairos_server.config import Config
-from kairos_server.errors import Failed, Refused, refusal_texts
+from kairos_server.errors import Failed, Refused, refusal_texts, refused_by_engine
 from kairos_server.exits import Exit, StartError
 from kairos_server.ingest import Priority, Writer
 from kairos_server.limits import Limits, limits_read
@@ -88,12 +88,9 @@ class App:
                 await tenants_commit(engine, submit, tenants, secrets, clock_us)
                 if config.local:
                     await demo_load(engine, plans, clock_us)
-            except (EngineError, Refusal, Refused, Failed, DocumentsRefused) as error:
+            except BaseException as error:
                 await writer.stop()
-                raise StartError(Exit.DATA, f"{config.data}: {self._failure or error}") from error
-            except BaseException:
-                await writer.stop()
-                raise
+                raise start_error(config.data, self._failure or error) from error
             return await self._serve(engine, writer, plans, tenants, secrets, started)
 
     async def _serve(
@@ -185,6 +182,14 @@ class App:
         if self._health is not None:
             self._health.set_all(serving=False)
         self._stop.set()
+
+
+def start_error(data: Path, error: BaseException) -> BaseException:
+    """Returns the StartError for an expected failure of a start, or the error itself."""
+    if isinstance(error, Refusal):
+        error = refused_by_engine(error.status, error.field, error.seen)
+    expected = (EngineError, Refused, Failed, DocumentsRefused)
+    return StartError(Exit.DATA, f"{data}: {error}") if isinstance(error, expected) else error
 
 
 def engine_open(config: Config) -> Engine:
