@@ -8,11 +8,13 @@ import random
 import sys
 
 import pytest
-from kairos_server.catalog import Catalog, DocumentInput, DocumentsRefused
+from kairos_server.catalog import Catalog, DocumentInput, DocumentsRefused, build_image
 from kairos_server.catalog.documents import canonical_json
 from kairos_server.catalog.model import PlanModel
+from match_door import kernel_best
 from reference.condition import SCHEMA, SCORE, Condition, Oracle, random_condition, random_world
 from reference.match import leaf_holds
+from reference.plans import matcher_of
 
 WORLDS = 20
 BATCH = 25
@@ -92,6 +94,41 @@ def test_lowered_conditions_equal_cel(base: Catalog) -> None:
     )
     assert held > pairs / 20, "the generator makes conditions that hold"
     assert left_out < pairs / WORLDS / 4
+
+
+def test_the_compiled_core_equals_cel(base: Catalog) -> None:
+    """The whole way: text, catalog, image, bit rows, every kernel."""
+    wanted = int(os.environ.get("KAIROS_CONDITION_PAIRS", "4000"))
+    seed = int(os.environ.get("KAIROS_SEED", "0")) or random.SystemRandom().getrandbits(32)
+    sys.stdout.write(f"KAIROS_SEED={seed} KAIROS_CONDITION_PAIRS={wanted}\n")
+    random_, oracle = random.Random(seed), Oracle()
+    pairs = 0
+    while pairs < wanted:
+        conditions = [random_condition(random_) for _ in range(BATCH * 4)]
+        model, numbers, _ = compiled(base, [condition.text for condition in conditions])
+        order = [rule.number for rule in model.trigger_rules]
+        expressions = {
+            number: oracle.compile(conditions[int(name[1:])].oracle)
+            for name, number in numbers.items()
+        }
+        worlds = [random_world(random_) for _ in range(WORLDS)]
+        sources = {
+            leaf.source
+            for rule in model.trigger_rules
+            for leaves in rule.conjunctions
+            for leaf in leaves
+        }
+        events = [{source: world.of(model, source) for source in sources} for world in worlds]
+        matcher = matcher_of(build_image(model), 0, events)
+        for index, world in enumerate(worlds):
+            activation = world.activation()
+            expected = [
+                i for i, number in enumerate(order) if oracle.holds(expressions[number], activation)
+            ]
+            for kernel in range(kernel_best() + 1):
+                assert matcher.match(index, kernel) == (expected, expected), (seed, kernel, world)
+            pairs += len(order)
+    sys.stdout.write(f"{pairs} pairs\n")
 
 
 def test_canonical_text_has_the_same_conjunctions(base: Catalog) -> None:

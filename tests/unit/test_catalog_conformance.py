@@ -21,7 +21,6 @@ from kairos_server.catalog.schema import Schema
 from kairos_server.catalog.violations import Fault
 from reference.match import leaf_holds
 
-
 # 2^63 - 1 against 2^63: the suite rounds the int to a double first; Kairos compares the numbers that were written.
 EXACT = {"not_lt_dyn_int_big_lossy_double", "not_gt_dyn_big_double_int", "lte_dyn_big_double_int"}
 
