@@ -79,7 +79,7 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
     cdef uint32_t day = <uint32_t>(core.received_last_us // DAY_US)
     cdef int32_t status = working_flush(&core.records, core.view)
     if status == STATUS_OK:
-        status = tenants_flush(core.tenants, core.tenant_count, core.view, core.partition, core.applied_sequence)
+        status = tenants_flush(core.tenants, core.tenant_count, core.view, core.partition)
     if status == STATUS_OK and day > DEDUPE_KEEP_DAYS and core.dedupe_day_first < day - DEDUPE_KEEP_DAYS:
         core.dedupe_day_first = day - DEDUPE_KEEP_DAYS
         status = dedupe_drop_before(core.ids, core.dedupe_day_first)
@@ -153,6 +153,7 @@ cdef int32_t event_keep_id(apply_core* core, kairos_record* record, const uint8_
 cdef void event_follow(tenant_state* tenant, const apply_record* source) noexcept nogil:
     if source.occurred_us > tenant.event_time_us:
         tenant.event_time_us = source.occurred_us
+        tenant.sequence_last = source.sequence
         tenant.changed = TENANT_CHANGED
 
 
@@ -274,6 +275,7 @@ cdef void apply_tenant(apply_core* core, const apply_record* source) noexcept no
         return
     memcpy(&tenant.settings, source.payload, sizeof(kairos_tenant_settings))
     tenant.known = 1
+    tenant.sequence_last = source.sequence
     if source.tenant >= core.tenant_count:
         core.tenant_count = source.tenant + 1
     tenant.changed = TENANT_CHANGED

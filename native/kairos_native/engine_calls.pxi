@@ -198,6 +198,6 @@ cdef class _EngineCalls(_EngineInspection):
         if names is None:
             section = <const kairos_section*>(image.image + sizeof(kairos_image_header)) + <int>SECTION_META
             meta = json.loads((image.image + section.offset)[:section.count * section.element_size])
-            names = [text.encode() for text in meta["slots"]]
+            names = [(text or "").encode() for text in meta["features"]]
             self.slot_names[plan_id] = names
         return names

@@ -13,7 +13,7 @@ cdef class _EngineCheckpoints(_EnginePlans):
     def checkpoint_chunks(self):
         """Chunks of all databases, the tenants' states first and whole."""
         for database in (STORE_META, STORE_DOCUMENTS, STORE_PLANS, STORE_IDENTITIES, STORE_SUBJECTS):
-            key = b""
+            key = b"\0"
             while True:
                 count, body, key = self.read_chunk(database, key)
                 if count:

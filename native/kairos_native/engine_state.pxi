@@ -56,7 +56,8 @@ cdef class _EngineState:
 
     def walk(self, uint32_t database, bytes prefix):
         """Entries of a database under a key prefix, in order; read in ranges that each hold a short transaction."""
-        key = prefix
+        # The view takes no empty key; one zero byte stands before every key.
+        key = prefix or b"\0"
         while True:
             entries, following = self.read_range(database, key)
             for found, value in entries:

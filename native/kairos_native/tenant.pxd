@@ -18,6 +18,7 @@ cdef struct tenant_state:
     const slot_birth* births        # birth_count entries, at least active.slot_count
     int64_t event_time_us           # highest occurred time of the accepted events; event-time tenants run on it
     uint64_t activation_sequence    # log sequence of the activation of `active`
+    uint64_t sequence_last          # log sequence of the record that last changed this state
     uint32_t birth_count
     uint32_t known                  # 0: no such tenant
     uint32_t changed                # enum tenant_change
@@ -50,7 +51,7 @@ cdef plan* plan_table_find(const plan_table* plans, const uint8_t* plan_id) noex
 #   Errors: STATUS_RECORD_CORRUPT, STATUS_PLAN_UNKNOWN (an active plan is not loaded), STATUS_NO_MEMORY
 cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partition, const plan_table* plans) noexcept nogil
 # Writes the changed ones among the first `tenant_count`.
-cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition, uint64_t sequence) noexcept nogil
+cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition) noexcept nogil
 # Makes `image` the active plan: slots not seen before are born now.
 #   Errors: STATUS_NO_MEMORY
 cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence, int64_t received_us) noexcept nogil

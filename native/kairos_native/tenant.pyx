@@ -5,7 +5,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.features cimport slot_birth
 from kairos_native.keys cimport *
-from kairos_native.layout cimport TIME_MODE_LIVE, kairos_tenant_settings
+from kairos_native.layout cimport TIME_MODE_LIVE, kairos_stored, kairos_tenant_settings
 from kairos_native.limits cimport KAIROS_TENANTS_MAX
 from kairos_native.plan cimport plan
 from kairos_native.status cimport *
@@ -46,6 +46,7 @@ cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t s
     tenant = &tenants[kept.settings.tenant]
     tenant.settings = kept.settings
     tenant.event_time_us = kept.event_time_us
+    tenant.sequence_last = (<const kairos_stored*>data).sequence
     tenant.activation_sequence = kept.activation_sequence
     tenant.births = births
     tenant.birth_count = kept.birth_count
@@ -74,7 +75,7 @@ cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partit
     return STATUS_OK
 
 
-cdef int32_t tenant_flush(tenant_state* tenant, store* view, uint16_t partition, uint64_t sequence) noexcept nogil:
+cdef int32_t tenant_flush(tenant_state* tenant, store* view, uint16_t partition) noexcept nogil:
     cdef uint8_t key[META_KEY_SIZE_MAX]
     cdef size_t size = sizeof(tenant_stored) + tenant.birth_count * sizeof(slot_birth)
     cdef uint8_t* value = <uint8_t*>malloc(STORED_SIZE + size)
@@ -92,7 +93,7 @@ cdef int32_t tenant_flush(tenant_state* tenant, store* view, uint16_t partition,
         memcpy(kept.plan_id, tenant.active.header.plan_id, 32)
     if tenant.birth_count:
         memcpy(value + STORED_SIZE + sizeof(tenant_stored), tenant.births, tenant.birth_count * sizeof(slot_birth))
-    stored_seal(value, size, sequence)
+    stored_seal(value, size, tenant.sequence_last)
     status = store_put(view, STORE_META, key, meta_key(key, partition, tenant.settings.tenant, b"state"),
                        value, STORED_SIZE + size)
     free(value)
@@ -100,12 +101,12 @@ cdef int32_t tenant_flush(tenant_state* tenant, store* view, uint16_t partition,
     return status
 
 
-cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition, uint64_t sequence) noexcept nogil:
+cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition) noexcept nogil:
     cdef uint32_t tenant
     cdef int32_t status
     for tenant in range(tenant_count):
         if tenants[tenant].changed == TENANT_CHANGED:
-            status = tenant_flush(&tenants[tenant], view, partition, sequence)
+            status = tenant_flush(&tenants[tenant], view, partition)
             if status != STATUS_OK:
                 return status
     return STATUS_OK
@@ -130,5 +131,6 @@ cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t s
         tenant.birth_count = image.slot_count
     tenant.active = image
     tenant.activation_sequence = sequence
+    tenant.sequence_last = sequence
     tenant.changed = TENANT_CHANGED
     return STATUS_OK
