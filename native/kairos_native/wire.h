@@ -17,7 +17,7 @@
  *   W9  The verdict is a function of the bytes: the same status, field and values on every machine; results point into the
  *       message and the arena only.
  *
- * What protobuf accepts and this refuses: groups, singular messages twice, and everything that the rules of the fields
+ * What protobuf accepts and this refuses: groups, numbers above 64 bits, singular messages twice, and all that the rules of the fields
  * forbid. What protobuf refuses, this refuses. tests/fuzz asserts W1 to W7, tests/property the agreement with protobuf,
  * docs/guides/ingest.md lists every refusal.
  *

@@ -51,7 +51,7 @@ def walk(data: bytes, path: str) -> Iterator[tuple[int, int, Any]]:
             value |= (byte & 127) << 7 * i
             if byte < 128:
                 if value > value_max:
-                    raise Refused("WIRE_MALFORMED", path, "varint value")
+                    raise Refused("WIRE_MALFORMED", path, "overflow" if size_max == 10 else "size")
                 return value
         raise Refused("WIRE_MALFORMED", path, "varint size")
 
@@ -300,14 +300,14 @@ def verdict(
     """Returns (0, values) or (status, field), after comparing the walk with the protobuf library.
 
     Errors: AssertionError when the library refuses what is accepted here, or accepts what is called malformed but for
-    groups and repeated messages.
+    groups, repeated messages, and numbers of more than 64 bits.
     """
     try:
         message.FromString(data)
         parsed = True
     except DecodeError:
         parsed = False
-    stricter = ("group", "twice")
+    stricter = ("group", "twice", "overflow")
     try:
         answer: tuple[Any, ...] = (0, read(data))
         must_parse, must_fail = True, False
