@@ -17,9 +17,9 @@
  *   W9  The verdict is a function of the bytes: the same status, field and values on every machine; results point into the
  *       message and the arena only.
  *
- * What protobuf accepts and this refuses: groups, numbers above 64 bits, singular messages twice, and all that the rules of the fields
- * forbid. What protobuf refuses, this refuses. tests/fuzz asserts W1 to W7, tests/property the agreement with protobuf,
- * docs/guides/ingest.md lists every refusal.
+ * What protobuf accepts and this refuses: groups, numbers above 64 bits, singular messages twice, and all that the rules of
+ * the fields forbid. What protobuf refuses, this refuses. tests/fuzz asserts W1 to W7, tests/property the agreement with
+ * protobuf, docs/guides/ingest.md lists every refusal.
  *
  * Order of refusals. First size. Then wire format, UTF-8 and counts: the outer message from its first byte to its last, then
  * its submessages, in the order of their fields' numbers, then of their positions. Then the rules of the fields in the order of
