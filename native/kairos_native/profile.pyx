@@ -99,7 +99,7 @@ cdef list profile_entries(const plan* image, const kairos_record* record):
     while offset < record.record_size:
         entry = <const kairos_entry*>(<const uint8_t*>record + offset)
         text = <const uint8_t*>entry + sizeof(kairos_entry)
-        if entry.tag == ENTRY_TRAIT:
+        if entry.tag == ENTRY_TRAIT and entry.value_kind != VALUE_ABSENT:
             memset(&value, 0, sizeof(value))
             value.kind = entry.value_kind
             value.bits = entry.value_bits

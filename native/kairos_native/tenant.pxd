@@ -52,6 +52,6 @@ cdef plan* plan_table_find(const plan_table* plans, const uint8_t* plan_id) noex
 cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partition, const plan_table* plans) noexcept nogil
 # Writes the changed ones among the first `tenant_count`.
 cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition) noexcept nogil
-# Makes `image` the active plan: slots not seen before are born now.
+# Makes `image` the active plan: slots that the plan before did not keep up to date are born now.
 #   Errors: STATUS_NO_MEMORY
 cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence, int64_t received_us) noexcept nogil

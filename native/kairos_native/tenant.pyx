@@ -1,6 +1,6 @@
 # Contract in tenant.pxd.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.features cimport slot_birth
@@ -112,23 +112,30 @@ cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* 
     return STATUS_OK
 
 
+# A slot that the plan before did not keep up to date knows nothing of what happened meanwhile: it is born (again) now.
+cdef inline bint slot_kept(const plan* image, uint32_t slot_id) noexcept nogil:
+    return image != NULL and slot_id < image.slot_count and image.slots[slot_id].kind != 0
+
+
 cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence, int64_t received_us) noexcept nogil:
+    cdef uint32_t count = max(image.slot_count, tenant.birth_count)
     cdef slot_birth* births
     cdef uint32_t i
-    if image.slot_count > tenant.birth_count:
-        # The births before stay where they are: a reader may hold them. They are a few bytes per feature ever introduced.
-        births = <slot_birth*>malloc(image.slot_count * sizeof(slot_birth))
-        if births == NULL:
-            return STATUS_NO_MEMORY
-        if tenant.birth_count:
-            memcpy(births, tenant.births, tenant.birth_count * sizeof(slot_birth))
-        for i in range(tenant.birth_count, image.slot_count):
-            births[i].sequence = sequence
-            births[i].complete_from_us = tenant.event_time_us + 1
-            if tenant.settings.time_mode == TIME_MODE_LIVE:
-                births[i].complete_from_us = received_us + tenant.settings.ahead_us_max + 1
-        tenant.births = births
-        tenant.birth_count = image.slot_count
+    # The births before stay where they are: a reader may hold them. They are a few bytes per feature and activation.
+    births = <slot_birth*>calloc(count + 1, sizeof(slot_birth))
+    if births == NULL:
+        return STATUS_NO_MEMORY
+    if tenant.birth_count:
+        memcpy(births, tenant.births, tenant.birth_count * sizeof(slot_birth))
+    for i in range(image.slot_count):
+        if i < tenant.birth_count and (slot_kept(tenant.active, i) or not slot_kept(image, i)):
+            continue
+        births[i].sequence = sequence
+        births[i].complete_from_us = tenant.event_time_us + 1
+        if tenant.settings.time_mode == TIME_MODE_LIVE:
+            births[i].complete_from_us = received_us + tenant.settings.ahead_us_max + 1
+    tenant.births = births
+    tenant.birth_count = count
     tenant.active = image
     tenant.activation_sequence = sequence
     tenant.sequence_last = sequence
