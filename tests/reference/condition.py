@@ -128,7 +128,9 @@ DURATIONS: list[Constant] = [
     Duration(us) for us in (0, 1, -1, DAY_US, 2 * DAY_US, 30 * DAY_US, 1_500_000)
 ]
 POOLS = {"number": NUMBERS, "string": TEXTS, "bool": TRUTHS, "time": TIMES, "duration": DURATIONS}
-SPECIAL = [float("nan"), float("inf"), float("-inf")]
+# Equal or ordered in Python, of different classes in CEL.
+ALIKE: list[Constant] = [1, True, 1.0, 0, False, "1", "", None]
+SPECIAL = [float("nan"), float("nan"), float("inf"), float("-inf")]
 
 
 @dataclass
@@ -255,9 +257,11 @@ def random_world(random_: random.Random) -> World:
 def _random_value(random_: random.Random, kind: str, *, nullable: bool) -> Constant:
     if nullable and random_.random() < 0.08:
         return None
+    if kind == "dyn" and random_.random() < 0.4:
+        return random_.choice(ALIKE[:-1])
     if kind == "dyn":
         kind = random_.choice(tuple(POOLS))
-    if kind == "number" and random_.random() < 0.1:
+    if kind == "number" and random_.random() < 0.25:
         return random_.choice(SPECIAL)
     return random_.choice(POOLS[kind])
 
@@ -271,15 +275,19 @@ class Condition:
 
 
 def random_condition(random_: random.Random, depth: int = 3) -> Condition:
-    """Returns a condition of the supported subset."""
+    """Returns a condition of the supported subset. It reads few names, so that its tests meet on them."""
+    return _condition(random_, depth, random_.sample(NAMES, random_.choice((1, 1, 2, 3, 5))))
+
+
+def _condition(random_: random.Random, depth: int, names: list[Name]) -> Condition:
     if depth == 0 or random_.random() < 0.2:
-        return _leaf(random_)
+        return _leaf(random_, random_.choice(names))
     shape = random_.choice(("and", "and", "or", "or", "not", "ternary"))
     if shape == "not":
-        inner = random_condition(random_, depth - 1)
+        inner = _condition(random_, depth - 1, names)
         return Condition(f"!({inner.text})", f"!({inner.oracle})")
     parts = [
-        random_condition(random_, depth - 1)
+        _condition(random_, depth - 1, names)
         for _ in range(3 if shape == "ternary" else random_.choice((2, 2, 3)))
     ]
     if shape == "ternary":
@@ -292,8 +300,7 @@ def random_condition(random_: random.Random, depth: int = 3) -> Condition:
     )
 
 
-def _leaf(random_: random.Random) -> Condition:
-    name = random_.choice(NAMES)
+def _leaf(random_: random.Random, name: Name) -> Condition:
     shape = random_.choices(("compare", "in", "has", "truth", "constant"), (60, 15, 10, 10, 2))[0]
     if shape == "constant":
         text = random_.choice(("true", "false"))
@@ -309,9 +316,11 @@ def _leaf(random_: random.Random) -> Condition:
         )
         return Condition(f"{name.text} in [{items}]", f"{name.oracle} in [{items}]")
     operator = random_.choice(("==", "!=", "<", "<=", ">", ">="))
-    constant = (
-        None if operator in ("==", "!=") and random_.random() < 0.1 else _constant(random_, name)
-    )
+    constant = _constant(random_, name)
+    if operator in ("==", "!="):
+        constant = random_.choice((None, *[constant] * 9))
+    elif constant is None:
+        constant = random_.choice(NUMBERS)
     text = constant_text(constant)
     if random_.random() < 0.25:
         return Condition(f"{text} {operator} {name.text}", f"{text} {operator} {name.oracle}")
@@ -319,6 +328,8 @@ def _leaf(random_: random.Random) -> Condition:
 
 
 def _constant(random_: random.Random, name: Name) -> Constant:
+    if name.kind == "dyn" and random_.random() < 0.4:
+        return random_.choice(ALIKE)
     return random_.choice(POOLS[random_.choice(tuple(POOLS)) if name.kind == "dyn" else name.kind])
 
 
