@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,9 @@ class ServerProcess:
         return self.process.wait(DEADLINE_S)
 
 
-def command(folder: Path, *flags: str) -> list[str]:
+def command(
+    folder: Path, *flags: str, program: Sequence[str] = ("-m", "kairos_server", "serve")
+) -> list[str]:
     """The command line of a server on free ports."""
     fixed = [
         "--grpc",
@@ -55,7 +58,7 @@ def command(folder: Path, *flags: str) -> list[str]:
         "--segment-size",
         "4M",
     ]
-    return [sys.executable, "-m", "kairos_server", "serve", *fixed, *flags]
+    return [sys.executable, *program, *fixed, *flags]
 
 
 def environment() -> dict[str, str]:
@@ -64,19 +67,24 @@ def environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def server(folder: Path, *flags: str):
+def server(folder: Path, *flags: str, program: Sequence[str] = ("-m", "kairos_server", "serve")):
     """Starts a server, waits until it is ready, and kills it in the end if it still runs."""
     out, log = folder.with_suffix(".out"), folder.with_suffix(".err")
     with out.open("w") as stdout, log.open("a") as stderr:
         process = subprocess.Popen(
-            command(folder, *flags), stdout=stdout, stderr=stderr, env=environment(), text=True
+            command(folder, *flags, program=program),
+            stdout=stdout,
+            stderr=stderr,
+            env=environment(),
+            text=True,
         )
     try:
         end = time.monotonic() + DEADLINE_S
         while (found := READY.search(out.read_text())) is None:
-            assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, "the server did not become ready"
-            os.sched_yield()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+                raise AssertionError(log.read_text())
         key = KEY.search(out.read_text())
         yield ServerProcess(process, found[1], found[2], key[1] if key else "", log)
     finally:

@@ -6,6 +6,7 @@ OUTPUT is the file that takes the server's standard output; it names the address
 import os
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def wait_ready(output: Path, server: int) -> tuple[str, str]:
         if found:
             return found[1], found[2]
         os.kill(server, 0)
-        os.sched_yield()
+        threading.Event().wait(0.05)
     sys.exit("the server did not become ready")
 
 
