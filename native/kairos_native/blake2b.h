@@ -27,16 +27,21 @@ static inline uint64_t blake2b_rotate(uint64_t x, unsigned count) {
     return (x >> count) | (x << (64 - count));
 }
 
-#define BLAKE2B_MIX(a, b, c, d, x, y)                                                                                  \
-    do {                                                                                                               \
-        v[a] += v[b] + (x); v[d] = blake2b_rotate(v[d] ^ v[a], 32);                                                    \
-        v[c] += v[d]; v[b] = blake2b_rotate(v[b] ^ v[c], 24);                                                          \
-        v[a] += v[b] + (y); v[d] = blake2b_rotate(v[d] ^ v[a], 16);                                                    \
-        v[c] += v[d]; v[b] = blake2b_rotate(v[b] ^ v[c], 63);                                                          \
+#define BLAKE2B_MIX(a, b, c, d, x, y)                                                              \
+    do {                                                                                           \
+        v[a] += v[b] + (x);                                                                        \
+        v[d] = blake2b_rotate(v[d] ^ v[a], 32);                                                    \
+        v[c] += v[d];                                                                              \
+        v[b] = blake2b_rotate(v[b] ^ v[c], 24);                                                    \
+        v[a] += v[b] + (y);                                                                        \
+        v[d] = blake2b_rotate(v[d] ^ v[a], 16);                                                    \
+        v[c] += v[d];                                                                              \
+        v[b] = blake2b_rotate(v[b] ^ v[c], 63);                                                    \
     } while (0)
 
 /* `total`: bytes hashed so far, this block's included, without its padding. */
-static inline void blake2b_block(uint64_t state[8], const uint8_t *block, uint64_t total, int last) {
+static inline void blake2b_block(uint64_t state[8], const uint8_t *block, uint64_t total,
+                                 int last) {
     uint64_t v[16], m[16];
     memcpy(m, block, sizeof m);
     memcpy(v, state, 64);

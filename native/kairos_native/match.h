@@ -1,4 +1,5 @@
-/* Leaves, buckets, and the kernels that AND bit rows. Why it is built so: docs/adr/0007-bit-rows.md. */
+/* Buckets and the kernels that AND bit rows. Why it is built so:
+ * docs/adr/0007-bit-rows.md. */
 #ifndef KAIROS_MATCH_H
 #define KAIROS_MATCH_H
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include "hash.h"
 #include "layout.h"
 #include "limits.h"
+#include "match_leaf.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -14,7 +16,7 @@
 /* Inlined into a kernel, so that its search is inlined too. */
 #define MATCH_INLINE __attribute__((always_inline)) static inline
 
-enum { MATCH_COUNT_MAX = 64 };      /* keys that are counted rather than halved */
+enum { MATCH_COUNT_MAX = 64 }; /* keys that are counted rather than halved */
 
 /* What the matcher reads of a plan image. */
 typedef struct match_tables {
@@ -24,48 +26,16 @@ typedef struct match_tables {
     const kairos_operand *operands;
     const kairos_column *columns;
     const kairos_number *thresholds;
-    const double *threshold_keys;   /* thresholds rounded to double */
+    const double *threshold_keys; /* thresholds rounded to double */
     const uint64_t *rows;
     const kairos_conjunction *conjunctions;
     uint32_t dictionary_mask;
 } match_tables;
 
-/* ------------------------------------------------------------------ leaves */
-
-/* Results of a comparison that satisfy each operator. Null has an equality and no order; see match_leaf_holds. */
-static const uint8_t match_accepted[LEAF_NOT_HAS + 1] = {
-    [LEAF_EQ] = COMPARE_EQUAL,
-    [LEAF_NE] = COMPARE_LESS | COMPARE_GREATER | COMPARE_UNORDERED | COMPARE_ERROR,
-    [LEAF_LT] = COMPARE_LESS,
-    [LEAF_LE] = COMPARE_LESS | COMPARE_EQUAL,
-    [LEAF_GT] = COMPARE_GREATER,
-    [LEAF_GE] = COMPARE_GREATER | COMPARE_EQUAL,
-    [LEAF_NOT_LT] = COMPARE_GREATER | COMPARE_EQUAL | COMPARE_UNORDERED,
-    [LEAF_NOT_LE] = COMPARE_GREATER | COMPARE_UNORDERED,
-    [LEAF_NOT_GT] = COMPARE_LESS | COMPARE_EQUAL | COMPARE_UNORDERED,
-    [LEAF_NOT_GE] = COMPARE_LESS | COMPARE_UNORDERED,
-};
-
-static inline int match_leaf_holds(const uint8_t *strings, const kairos_operand *operands, const kairos_leaf *leaf,
-                                   const kairos_value *value) {
-    uint8_t op = leaf->op;
-    if (value->kind == VALUE_ABSENT) return op == LEAF_NOT_HAS;
-    const kairos_operand *operand = operands + leaf->operand_first;
-    if (op <= LEAF_NOT_GE) {
-        if (value->kind == VALUE_NULL && op > LEAF_NE) return 0;
-        return (match_accepted[op] & compare_operand(strings, value, operand)) != 0;
-    }
-    if (op == LEAF_HAS || op == LEAF_NOT_HAS) return op == LEAF_HAS;
-    for (uint32_t i = 0; i < leaf->operand_count; i++) {
-        if (compare_operand(strings, value, operand + i) == COMPARE_EQUAL) return op == LEAF_IN;
-    }
-    return op == LEAF_NOT_IN;
-}
-
 /* ------------------------------------------------------------------ buckets */
 
-/* Number of keys below x. No branch depends on the data (a mask, because compilers turn `?:` into one), so that several
- * columns' searches overlap. */
+/* Number of keys below x. No branch depends on the data (a mask, because compilers turn `?:` into
+ * one), so that several columns' searches overlap. */
 static inline uint32_t match_search_portable(const double *keys, uint32_t count, double x) {
     const double *base = keys;
     while (count > 1) {
@@ -78,8 +48,8 @@ static inline uint32_t match_search_portable(const double *keys, uint32_t count,
 
 #if defined(__x86_64__)
 /* The same by counting: a halving step waits for the one before it, eight keys at once do not. */
-__attribute__((target("avx512f,popcnt"))) static inline uint32_t match_search_avx512(const double *keys, uint32_t count,
-                                                                                     double x) {
+__attribute__((target("avx512f,popcnt"))) static inline uint32_t
+match_search_avx512(const double *keys, uint32_t count, double x) {
     const double *base = keys;
     __m512d wanted = _mm512_set1_pd(x);
     uint32_t below, i = 0;
@@ -90,27 +60,30 @@ __attribute__((target("avx512f,popcnt"))) static inline uint32_t match_search_av
     }
     below = (uint32_t)(base - keys);
     for (; i + 8 <= count; i += 8) {
-        below += (uint32_t)__builtin_popcount(_mm512_cmp_pd_mask(_mm512_loadu_pd(base + i), wanted, _CMP_LT_OQ));
+        below += (uint32_t)__builtin_popcount(
+            _mm512_cmp_pd_mask(_mm512_loadu_pd(base + i), wanted, _CMP_LT_OQ));
     }
     __mmask8 rest = (__mmask8)((1u << (count - i)) - 1);
-    return below + (uint32_t)__builtin_popcount(
-                       _mm512_mask_cmp_pd_mask(rest, _mm512_maskz_loadu_pd(rest, base + i), wanted, _CMP_LT_OQ));
+    return below
+           + (uint32_t)__builtin_popcount(_mm512_mask_cmp_pd_mask(
+               rest, _mm512_maskz_loadu_pd(rest, base + i), wanted, _CMP_LT_OQ));
 }
 #endif
 
 typedef uint32_t match_search(const double *keys, uint32_t count, double x);
 
-/* Returns the order bucket of a number: search by rounded keys, then settle the few thresholds that round to the same
- * double exactly. */
-MATCH_INLINE uint32_t match_order_bucket(const match_tables *t, const kairos_column *column, uint64_t bits,
-                                         int is_int, match_search *search) {
+/* Returns the order bucket of a number: search by rounded keys, then settle the few thresholds that
+ * round to the same double exactly. */
+MATCH_INLINE uint32_t match_order_bucket(const match_tables *t, const kairos_column *column,
+                                         uint64_t bits, int is_int, match_search *search) {
     const double *keys = t->threshold_keys + column->threshold_first;
     const kairos_number *thresholds = t->thresholds + column->threshold_first;
     uint32_t count = column->threshold_count;
     double x = is_int ? (double)(int64_t)bits : kairos_double(bits);
     uint32_t place = search(keys, count, x);
     while (place < count && keys[place] == x) {
-        uint32_t order = compare_number(bits, is_int, thresholds[place].bits, thresholds[place].kind == VALUE_INT);
+        uint32_t order = compare_number(bits, is_int, thresholds[place].bits,
+                                        thresholds[place].kind == VALUE_INT);
         if (order == COMPARE_EQUAL) return BUCKET_ORDER_FIRST + 2 * place + 1;
         if (order == COMPARE_LESS) break;
         place++;
@@ -137,8 +110,8 @@ static inline int match_equal(const uint8_t *a, const uint8_t *b, uint32_t size)
     return 1;
 }
 
-static inline uint32_t match_string_bucket(const match_tables *t, uint32_t column_index, const kairos_column *column,
-                                           const kairos_value *value) {
+static inline uint32_t match_string_bucket(const match_tables *t, uint32_t column_index,
+                                           const kairos_column *column, const kairos_value *value) {
     if (!column->string_count) return BUCKET_STRING_OTHER;
     const uint8_t *text = (const uint8_t *)(uintptr_t)value->bits;
     uint32_t space = SPACE_VALUE + column_index;
@@ -153,8 +126,8 @@ static inline uint32_t match_string_bucket(const match_tables *t, uint32_t colum
     }
 }
 
-MATCH_INLINE uint32_t match_value_bucket(const match_tables *t, uint32_t column_index, const kairos_value *value,
-                                         match_search *search) {
+MATCH_INLINE uint32_t match_value_bucket(const match_tables *t, uint32_t column_index,
+                                         const kairos_value *value, match_search *search) {
     const kairos_column *column = t->columns + column_index;
     uint32_t value_class = column->threshold_class;
     switch (value->kind) {
@@ -165,24 +138,29 @@ MATCH_INLINE uint32_t match_value_bucket(const match_tables *t, uint32_t column_
     case VALUE_BOOL:
         return value->bits ? BUCKET_TRUE : BUCKET_FALSE;
     case VALUE_INT:
-        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 1, search) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 1, search)
+                                           : BUCKET_KIND_OTHER;
     case VALUE_DOUBLE: {
         double x = kairos_double(value->bits);
         if (x != x) return BUCKET_NAN;
-        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 0, search) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_NUMBER ? match_order_bucket(t, column, value->bits, 0, search)
+                                           : BUCKET_KIND_OTHER;
     }
     case VALUE_STRING:
         return match_string_bucket(t, column_index, column, value);
     case VALUE_TIME:
-        return value_class == CLASS_TIME ? match_order_bucket(t, column, value->bits, 1, search) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_TIME ? match_order_bucket(t, column, value->bits, 1, search)
+                                         : BUCKET_KIND_OTHER;
     default:
-        return value_class == CLASS_DURATION ? match_order_bucket(t, column, value->bits, 1, search) : BUCKET_KIND_OTHER;
+        return value_class == CLASS_DURATION ? match_order_bucket(t, column, value->bits, 1, search)
+                                             : BUCKET_KIND_OTHER;
     }
 }
 
 /* Collects the row of every dense column; returns how many. */
-MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *index, const kairos_value *values,
-                                    const uint64_t **rows, match_search *search) {
+MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *index,
+                                    const kairos_value *values, const uint64_t **rows,
+                                    match_search *search) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < index->column_count; i++) {
         const kairos_column *column = t->columns + index->column_first + i;
@@ -194,11 +172,13 @@ MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *i
 }
 
 /* ------------------------------------------------------------------ kernels
- * Each writes words[w] = AND of rows[r][w]. The accumulators of a block stay in registers while all rows pass by; a block
- * that is empty after some rows skips the others. word_count is a multiple of 8, row_count at least 1. */
+ * Each writes words[w] = AND of rows[r][w]. The accumulators of a block stay in registers while all
+ * rows pass by; a block that is empty after some rows skips the others. word_count is a multiple of
+ * 8, row_count at least 1. */
 enum { MATCH_ROWS_BETWEEN_TESTS = 8 };
 
-static void match_and_portable(const uint64_t *const *rows, uint32_t row_count, uint32_t word_count, uint64_t *words) {
+static void match_and_portable(const uint64_t *const *rows, uint32_t row_count, uint32_t word_count,
+                               uint64_t *words) {
     for (uint32_t w = 0; w < word_count; w += 8) {
         uint64_t block[8];
         memcpy(block, rows[0] + w, 64);
@@ -213,8 +193,9 @@ static void match_and_portable(const uint64_t *const *rows, uint32_t row_count, 
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void match_and_avx2(const uint64_t *const *rows, uint32_t row_count,
-                                                           uint32_t word_count, uint64_t *words) {
+__attribute__((target("avx2"))) static void match_and_avx2(const uint64_t *const *rows,
+                                                           uint32_t row_count, uint32_t word_count,
+                                                           uint64_t *words) {
     uint32_t w = 0;
     for (; w + 16 <= word_count; w += 16) {
         const __m256i *row = (const __m256i *)(rows[0] + w);
@@ -246,8 +227,10 @@ __attribute__((target("avx2"))) static void match_and_avx2(const uint64_t *const
     }
 }
 
-__attribute__((target("avx512f"))) static void match_and_avx512(const uint64_t *const *rows, uint32_t row_count,
-                                                                uint32_t word_count, uint64_t *words) {
+__attribute__((target("avx512f"))) static void match_and_avx512(const uint64_t *const *rows,
+                                                                uint32_t row_count,
+                                                                uint32_t word_count,
+                                                                uint64_t *words) {
     uint32_t w = 0;
     for (; w + 32 <= word_count; w += 32) {
         const uint64_t *row = rows[0] + w;
@@ -271,7 +254,8 @@ __attribute__((target("avx512f"))) static void match_and_avx512(const uint64_t *
     }
     for (; w < word_count; w += 8) {
         __m512i a = _mm512_load_si512(rows[0] + w);
-        for (uint32_t r = 1; r < row_count; r++) a = _mm512_and_si512(a, _mm512_load_si512(rows[r] + w));
+        for (uint32_t r = 1; r < row_count; r++)
+            a = _mm512_and_si512(a, _mm512_load_si512(rows[r] + w));
         _mm512_store_si512(words + w, a);
     }
 }
@@ -289,34 +273,40 @@ static inline void match_candidates_portable(const match_tables *t, const kairos
                                              const kairos_value *values, uint64_t *words) {
     const uint64_t *rows[KAIROS_COLUMNS_MAX];
     uint32_t count = match_collect(t, index, values, rows, match_search_portable);
-    if (count) match_and_portable(rows, count, index->word_count, words);
-    else match_fill(words, index->word_count, index->conjunction_count);
+    if (count)
+        match_and_portable(rows, count, index->word_count, words);
+    else
+        match_fill(words, index->word_count, index->conjunction_count);
 }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static inline void match_candidates_avx2(const match_tables *t,
                                                                          const kairos_index *index,
-                                                                         const kairos_value *values, uint64_t *words) {
+                                                                         const kairos_value *values,
+                                                                         uint64_t *words) {
     const uint64_t *rows[KAIROS_COLUMNS_MAX];
     uint32_t count = match_collect(t, index, values, rows, match_search_portable);
-    if (count) match_and_avx2(rows, count, index->word_count, words);
-    else match_fill(words, index->word_count, index->conjunction_count);
+    if (count)
+        match_and_avx2(rows, count, index->word_count, words);
+    else
+        match_fill(words, index->word_count, index->conjunction_count);
 }
 
-__attribute__((target("avx512f,popcnt"))) static inline void match_candidates_avx512(const match_tables *t,
-                                                                                     const kairos_index *index,
-                                                                                     const kairos_value *values,
-                                                                                     uint64_t *words) {
+__attribute__((target("avx512f,popcnt"))) static inline void
+match_candidates_avx512(const match_tables *t, const kairos_index *index,
+                        const kairos_value *values, uint64_t *words) {
     const uint64_t *rows[KAIROS_COLUMNS_MAX];
     uint32_t count = match_collect(t, index, values, rows, match_search_avx512);
-    if (count) match_and_avx512(rows, count, index->word_count, words);
-    else match_fill(words, index->word_count, index->conjunction_count);
+    if (count)
+        match_and_avx512(rows, count, index->word_count, words);
+    else
+        match_fill(words, index->word_count, index->conjunction_count);
 }
 #endif
 
 /* Writes the survivors of the rows into words[index.word_count]. */
-static inline void match_candidates(const match_tables *t, const kairos_index *index, const kairos_value *values,
-                                    uint32_t kernel, uint64_t *words) {
+static inline void match_candidates(const match_tables *t, const kairos_index *index,
+                                    const kairos_value *values, uint32_t kernel, uint64_t *words) {
 #if defined(__x86_64__)
     if (kernel == 2) {
         match_candidates_avx512(t, index, values, words);
@@ -341,8 +331,9 @@ static inline int match_residual_holds(const match_tables *t, const kairos_conju
     return 1;
 }
 
-/* Survivors are handled in chunks: all conjunctions of a chunk, then all their leaves, then all operands are on their way
- * before the first one is needed, so that cache misses overlap (a quarter of the time where every threshold is distinct). */
+/* Survivors are handled in chunks: all conjunctions of a chunk, then all their leaves, then all
+ * operands are on their way before the first one is needed, so that cache misses overlap (a quarter
+ * of the time where every threshold is distinct). */
 enum { MATCH_CHUNK = 256 };
 
 typedef struct match_chunk {
@@ -351,7 +342,8 @@ typedef struct match_chunk {
 } match_chunk;
 
 /* Keeps the survivors that hold. */
-static inline void match_chunk_check(const match_tables *t, const kairos_value *values, match_chunk *chunk) {
+static inline void match_chunk_check(const match_tables *t, const kairos_value *values,
+                                     match_chunk *chunk) {
     uint32_t residuals = 0, kept = 0;
     for (uint32_t i = 0; i < chunk->count; i++) {
         const kairos_conjunction *conjunction = chunk->survivors[i];
@@ -362,7 +354,8 @@ static inline void match_chunk_check(const match_tables *t, const kairos_value *
     for (uint32_t i = 0; i < chunk->count; i++) {
         const kairos_conjunction *conjunction = chunk->survivors[i];
         for (uint32_t k = 0; k < conjunction->residual_count; k++) {
-            __builtin_prefetch(t->operands + t->leaves[conjunction->residual_first + k].operand_first);
+            __builtin_prefetch(t->operands
+                               + t->leaves[conjunction->residual_first + k].operand_first);
         }
     }
     for (uint32_t i = 0; i < chunk->count; i++) {
@@ -372,14 +365,17 @@ static inline void match_chunk_check(const match_tables *t, const kairos_value *
     chunk->count = kept;
 }
 
-/* Takes survivors from word *at on until the chunk is full or the words end, and keeps those that hold. */
-static inline void match_chunk_next(const match_tables *t, const kairos_index *index, const kairos_value *values,
-                                    const uint64_t *words, uint32_t *at, match_chunk *chunk) {
+/* Takes survivors from word *at on until the chunk is full or the words end, and keeps those that
+ * hold. */
+static inline void match_chunk_next(const match_tables *t, const kairos_index *index,
+                                    const kairos_value *values, const uint64_t *words, uint32_t *at,
+                                    match_chunk *chunk) {
     const kairos_conjunction *conjunctions = t->conjunctions + index->conjunction_first;
     uint32_t count = 0, w = *at;
     for (; w < index->word_count && count < MATCH_CHUNK; w++) {
         for (uint64_t word = words[w]; word; word &= word - 1) {
-            const kairos_conjunction *conjunction = conjunctions + w * 64 + (uint32_t)__builtin_ctzll(word);
+            const kairos_conjunction *conjunction =
+                conjunctions + w * 64 + (uint32_t)__builtin_ctzll(word);
             __builtin_prefetch(conjunction);
             chunk->survivors[count++] = conjunction;
         }
@@ -389,10 +385,11 @@ static inline void match_chunk_next(const match_tables *t, const kairos_index *i
     match_chunk_check(t, values, chunk);
 }
 
-/* Writes the rules of the surviving conjunctions. Conjunctions are sorted by rule, so a rule's repeats are neighbours:
- * a repeat writes its predecessor's place again. */
-static inline uint32_t match_extract(const match_tables *t, const kairos_index *index, const kairos_value *values,
-                                     const uint64_t *words, uint32_t *rules) {
+/* Writes the rules of the surviving conjunctions. Conjunctions are sorted by rule, so a rule's
+ * repeats are neighbours: a repeat writes its predecessor's place again. */
+static inline uint32_t match_extract(const match_tables *t, const kairos_index *index,
+                                     const kairos_value *values, const uint64_t *words,
+                                     uint32_t *rules) {
     match_chunk chunk;
     uint32_t count = 0, last = UINT32_MAX, w = 0;
     while (w < index->word_count) {
@@ -406,8 +403,9 @@ static inline uint32_t match_extract(const match_tables *t, const kairos_index *
     return count;
 }
 
-static inline void match_extract_bits(const match_tables *t, const kairos_index *index, const kairos_value *values,
-                                      const uint64_t *words, uint64_t *rule_bits) {
+static inline void match_extract_bits(const match_tables *t, const kairos_index *index,
+                                      const kairos_value *values, const uint64_t *words,
+                                      uint64_t *rule_bits) {
     match_chunk chunk;
     uint32_t w = 0;
     memset(rule_bits, 0, (size_t)((index->rule_count + 63) / 64) * 8);
@@ -421,7 +419,8 @@ static inline void match_extract_bits(const match_tables *t, const kairos_index 
 }
 
 /* Bucket of one value, for explanations and tests. */
-static inline uint32_t match_bucket_of(const match_tables *t, uint32_t column_index, const kairos_value *value) {
+static inline uint32_t match_bucket_of(const match_tables *t, uint32_t column_index,
+                                       const kairos_value *value) {
     return match_value_bucket(t, column_index, value, match_search_portable);
 }
 

@@ -1,4 +1,5 @@
-# The bit-row matcher: contract in match.pxd, kernels in match.h, reasons in docs/adr/0007-bit-rows.md.
+# The bit-row matcher: contract in match.pxd, kernels in match.h, reasons in
+# docs/adr/0007-bit-rows.md.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport getenv
 from libc.string cimport strcmp
@@ -20,14 +21,18 @@ cdef extern from "match.h" nogil:
         uint32_t dictionary_mask
 
     uint32_t match_kernel_detect()
-    bint match_leaf_holds(const uint8_t* strings, const kairos_operand* operands, const kairos_leaf* leaf,
+    bint match_leaf_holds(const uint8_t* strings, const kairos_operand* operands,
+                          const kairos_leaf* leaf,
                           const kairos_value* value)
     uint32_t match_bucket_of(const match_tables* tables, uint32_t column, const kairos_value* value)
-    void match_candidates(const match_tables* tables, const kairos_index* index, const kairos_value* values,
+    void match_candidates(const match_tables* tables, const kairos_index* index,
+                          const kairos_value* values,
                           uint32_t kernel, uint64_t* words)
-    uint32_t match_extract(const match_tables* tables, const kairos_index* index, const kairos_value* values,
+    uint32_t match_extract(const match_tables* tables, const kairos_index* index,
+                           const kairos_value* values,
                            const uint64_t* words, uint32_t* rules)
-    void match_extract_bits(const match_tables* tables, const kairos_index* index, const kairos_value* values,
+    void match_extract_bits(const match_tables* tables, const kairos_index* index,
+                            const kairos_value* values,
                             const uint64_t* words, uint64_t* rule_bits)
 
 
@@ -61,24 +66,28 @@ cdef uint32_t match_kernel_best() noexcept nogil:
     return wanted if wanted < best else best
 
 
-cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
+cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values,
+                          uint32_t kernel,
                           uint64_t* words, uint32_t* rules) noexcept nogil:
     cdef match_tables tables = match_tables_of(image)
     match_candidates(&tables, index, values, kernel, words)
     return match_extract(&tables, index, values, words, rules)
 
 
-cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
+cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values,
+                          uint32_t kernel,
                           uint64_t* words, uint64_t* rule_bits) noexcept nogil:
     cdef match_tables tables = match_tables_of(image)
     match_candidates(&tables, index, values, kernel, words)
     match_extract_bits(&tables, index, values, words, rule_bits)
 
 
-cdef bint match_leaf(const plan* image, const kairos_leaf* leaf, const kairos_value* value) noexcept nogil:
+cdef bint match_leaf(const plan* image, const kairos_leaf* leaf,
+                     const kairos_value* value) noexcept nogil:
     return match_leaf_holds(image.strings, image.operands, leaf, value)
 
 
-cdef uint32_t match_bucket(const plan* image, uint32_t column, const kairos_value* value) noexcept nogil:
+cdef uint32_t match_bucket(const plan* image, uint32_t column,
+                           const kairos_value* value) noexcept nogil:
     cdef match_tables tables = match_tables_of(image)
     return match_bucket_of(&tables, column, value)

@@ -1,4 +1,5 @@
-# Loading of plan images: contract in plan.pxd, the proofs in image_check.h, reasons in docs/adr/0002-plan-image.md.
+# Loading of plan images: contract in plan.pxd, the proofs in image_check.h, reasons in
+# docs/adr/0002-plan-image.md.
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport FILE, SEEK_END, SEEK_SET, fclose, fopen, fread, fseek, ftell, snprintf
@@ -26,7 +27,8 @@ cdef plan* plan_allocate(uint64_t size, uint8_t** image, uint64_t tail_size) noe
     cdef void* memory = NULL
     cdef uint64_t head = (sizeof(plan) + IMAGE_ALIGNMENT - 1) // IMAGE_ALIGNMENT * IMAGE_ALIGNMENT
     cdef uint64_t body = (size + IMAGE_ALIGNMENT - 1) // IMAGE_ALIGNMENT * IMAGE_ALIGNMENT
-    if size > <uint64_t>1 << 48 or posix_memalign(&memory, IMAGE_ALIGNMENT, head + body + tail_size) != 0:
+    if size > <uint64_t>1 << 48 or posix_memalign(&memory, IMAGE_ALIGNMENT,
+                                                  head + body + tail_size) != 0:
         return NULL
     memset(memory, 0, sizeof(plan))
     image[0] = <uint8_t*>memory + head
@@ -34,7 +36,8 @@ cdef plan* plan_allocate(uint64_t size, uint8_t** image, uint64_t tail_size) noe
 
 
 cdef const void* plan_section(const plan* image, uint32_t section, uint32_t* count) noexcept nogil:
-    cdef const kairos_section* table = <const kairos_section*>(image.image + sizeof(kairos_image_header))
+    cdef const kairos_section* table
+    table = <const kairos_section*>(image.image + sizeof(kairos_image_header))
     count[0] = table[section].count
     return image.image + table[section].offset
 
@@ -46,29 +49,36 @@ cdef void plan_bind(plan* image, double* keys) noexcept nogil:
     image.header = <const kairos_image_header*>image.image
     image.image_size = image.header.image_size
     image.strings = <const uint8_t*>plan_section(image, SECTION_STRINGS, &count)
-    image.dictionary = <const kairos_dictionary_entry*>plan_section(image, SECTION_DICTIONARY, &count)
+    image.dictionary = <const kairos_dictionary_entry*>plan_section(image, SECTION_DICTIONARY,
+                                                                    &count)
     image.dictionary_mask = count - 1
-    image.event_fields = <const kairos_field*>plan_section(image, SECTION_EVENT_FIELDS, &image.event_field_count)
-    image.context_fields = <const kairos_field*>plan_section(image, SECTION_CONTEXT_FIELDS, &image.context_field_count)
+    image.event_fields = <const kairos_field*>plan_section(image, SECTION_EVENT_FIELDS,
+                                                           &image.event_field_count)
+    image.context_fields = <const kairos_field*>plan_section(image, SECTION_CONTEXT_FIELDS,
+                                                             &image.context_field_count)
     image.traits = <const kairos_field*>plan_section(image, SECTION_TRAITS, &image.trait_count)
     image.slots = <const kairos_slot*>plan_section(image, SECTION_SLOTS, &image.slot_count)
     image.type_slots = <const kairos_range*>plan_section(image, SECTION_TYPE_SLOTS, &count)
     image.slot_list = <const uint32_t*>plan_section(image, SECTION_SLOT_LIST, &count)
     image.leaves = <const kairos_leaf*>plan_section(image, SECTION_LEAVES, &count)
     image.operands = <const kairos_operand*>plan_section(image, SECTION_OPERANDS, &count)
-    image.derived = <const kairos_derived*>plan_section(image, SECTION_DERIVED, &image.derived_count)
+    image.derived = <const kairos_derived*>plan_section(image, SECTION_DERIVED,
+                                                        &image.derived_count)
     image.terms = <const kairos_term*>plan_section(image, SECTION_TERMS, &count)
     image.indexes = <const kairos_index*>plan_section(image, SECTION_INDEXES, &count)
     image.columns = <const kairos_column*>plan_section(image, SECTION_COLUMNS, &count)
     image.rows = <const uint64_t*>plan_section(image, SECTION_ROWS, &count)
-    image.conjunctions = <const kairos_conjunction*>plan_section(image, SECTION_CONJUNCTIONS, &count)
+    image.conjunctions = <const kairos_conjunction*>plan_section(image, SECTION_CONJUNCTIONS,
+                                                                 &count)
     image.rules = <const kairos_rule*>plan_section(image, SECTION_RULES, &count)
     image.blobs = <const uint8_t*>plan_section(image, SECTION_BLOBS, &count)
-    image.placements = <const kairos_placement*>plan_section(image, SECTION_PLACEMENTS, &image.placement_count)
+    image.placements = <const kairos_placement*>plan_section(image, SECTION_PLACEMENTS,
+                                                             &image.placement_count)
     image.candidates = <const kairos_candidate*>plan_section(image, SECTION_CANDIDATES, &count)
     image.score_sources = <const kairos_source*>plan_section(image, SECTION_SCORE_SOURCES, &count)
     image.score_weights = <const float*>plan_section(image, SECTION_SCORE_WEIGHTS, &count)
-    image.trigger_names = <const kairos_text*>plan_section(image, SECTION_TRIGGER_NAMES, &image.trigger_count)
+    image.trigger_names = <const kairos_text*>plan_section(image, SECTION_TRIGGER_NAMES,
+                                                           &image.trigger_count)
     image.thresholds = <const kairos_number*>plan_section(image, SECTION_THRESHOLDS, &count)
     for i in range(count):
         number = image.thresholds + i
@@ -88,7 +98,8 @@ cdef plan* plan_accept(plan* image, uint8_t* data, uint64_t size, int32_t* statu
         return NULL
     image.memory = image
     image.image = data
-    plan_bind(image, <double*>(data + (size + IMAGE_ALIGNMENT - 1) // IMAGE_ALIGNMENT * IMAGE_ALIGNMENT))
+    plan_bind(image,
+              <double*>(data + (size + IMAGE_ALIGNMENT - 1) // IMAGE_ALIGNMENT * IMAGE_ALIGNMENT))
     return image
 
 
@@ -106,30 +117,35 @@ cdef plan* plan_load_bytes(const uint8_t* data, uint64_t size, int32_t* status, 
     # A threshold takes 16 bytes of the image and 8 of the keys.
     cdef plan* image = plan_allocate(size, &copy, size // 2)
     if image == NULL:
-        return plan_refuse(STATUS_NO_MEMORY, "no memory for the image", status, message, message_size)
+        return plan_refuse(STATUS_NO_MEMORY, "no memory for the image", status, message,
+                           message_size)
     if size:
         memcpy(copy, data, size)
     return plan_accept(image, copy, size, status, message, message_size)
 
 
-cdef plan* plan_load(const char* path, int32_t* status, char* message, uint32_t message_size) noexcept nogil:
+cdef plan* plan_load(const char* path, int32_t* status, char* message,
+                     uint32_t message_size) noexcept nogil:
     cdef FILE* file = fopen(path, "rb")
     cdef uint8_t* data = NULL
     cdef plan* image
     cdef long size
     if file == NULL:
-        return plan_refuse(STATUS_LOG_IO, "the image cannot be opened", status, message, message_size)
+        return plan_refuse(STATUS_LOG_IO, "the image cannot be opened", status, message,
+                           message_size)
     if fseek(file, 0, SEEK_END) != 0:
         size = -1
     else:
         size = ftell(file)
     if size < 0 or fseek(file, 0, SEEK_SET) != 0:
         fclose(file)
-        return plan_refuse(STATUS_LOG_IO, "the size of the image cannot be read", status, message, message_size)
+        return plan_refuse(STATUS_LOG_IO, "the size of the image cannot be read", status, message,
+                           message_size)
     image = plan_allocate(<uint64_t>size, &data, <uint64_t>size // 2)
     if image == NULL:
         fclose(file)
-        return plan_refuse(STATUS_NO_MEMORY, "no memory for the image", status, message, message_size)
+        return plan_refuse(STATUS_NO_MEMORY, "no memory for the image", status, message,
+                           message_size)
     if fread(data, 1, <size_t>size, file) != <size_t>size:
         fclose(file)
         free(image)
@@ -143,7 +159,8 @@ cdef void plan_free(plan* image) noexcept nogil:
         free(image.memory)
 
 
-cdef uint32_t plan_find_hashed(const plan* image, uint64_t hash, uint32_t space, const uint8_t* text,
+cdef uint32_t plan_find_hashed(const plan* image, uint64_t hash, uint32_t space,
+                               const uint8_t* text,
                                uint32_t size) noexcept nogil:
     cdef uint32_t i = <uint32_t>hash & image.dictionary_mask
     cdef const kairos_dictionary_entry* entry
@@ -157,5 +174,6 @@ cdef uint32_t plan_find_hashed(const plan* image, uint64_t hash, uint32_t space,
         i = (i + 1) & image.dictionary_mask
 
 
-cdef uint32_t plan_find(const plan* image, uint32_t space, const uint8_t* text, uint32_t size) noexcept nogil:
+cdef uint32_t plan_find(const plan* image, uint32_t space, const uint8_t* text,
+                        uint32_t size) noexcept nogil:
     return plan_find_hashed(image, kairos_hash64(space, text, size), space, text, size)

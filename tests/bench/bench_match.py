@@ -1,6 +1,8 @@
-"""Microseconds per event of the matcher, rule numbers included, against a compiled loop over predicates.
+"""Microseconds per event of the matcher, rule numbers included, against a compiled loop over
+predicates.
 
-Run: pytest tests/bench/bench_match.py. Every case asserts the answers of some events first. Each figure is the median of interleaved
+Run: pytest tests/bench/bench_match.py. Every case asserts the answers of some events first. Each
+figure is the median of interleaved
 runs of matcher and control; the line printed is `name value control ratio`.
 """
 
@@ -11,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
+from kairos_server.catalog.image import build_image
+from kairos_server.catalog.model import Leaf, LeafOp, Rule, Source, SourceKind
 from match_door import Matcher, Naive, kernel_best
 from reference.match import ABSENT, Value, rules_holding
 from reference.plans import matcher_of, model_of
-
-from kairos_server.catalog.image import build_image
-from kairos_server.catalog.model import Leaf, LeafOp, Rule, Source, SourceKind
 
 CARDINALITIES = (4, 5, 6, 8, 8, 10, 10, 12, 15, 20, 30, 50)
 ATTRIBUTES = 30
@@ -24,7 +25,9 @@ FIRST_ATTRIBUTE = 12
 EVENTS = 200
 RUNS = 5
 SELECTIVE = 11
-"""The attribute with 50 values; in the selective shape every rule asks for one of them and every event has it."""
+"""The attribute with 50 values; in the selective shape every rule asks for one of them and every
+event has it.
+"""
 
 Test = tuple[int, int | None, float, float]
 """(attribute, mask of strings or None, low, high): low <= x < high."""
@@ -43,7 +46,9 @@ class Workload:
         ]
 
     def values(self, event: dict[int, int]) -> dict[Source, Value]:
-        return {source_of(a): text_of(a, x) if a < len(CARDINALITIES) else x for a, x in event.items()}
+        return {
+            source_of(a): text_of(a, x) if a < len(CARDINALITIES) else x for a, x in event.items()
+        }
 
 
 def source_of(attribute: int) -> Source:
@@ -58,23 +63,32 @@ def leaves_of(test: Test, kept: dict[tuple[object, ...], Leaf]) -> list[Leaf]:
     attribute, mask, low, high = test
     parts: list[tuple[LeafOp, tuple[object, ...]]] = []
     if mask is not None:
-        texts = tuple(text_of(attribute, i) for i in range(CARDINALITIES[attribute]) if mask >> i & 1)
+        texts = tuple(
+            text_of(attribute, i) for i in range(CARDINALITIES[attribute]) if mask >> i & 1
+        )
         parts.append((LeafOp.EQ if len(texts) == 1 else LeafOp.IN, texts))
     if low > float("-inf"):
         parts.append((LeafOp.GE, (low,)))
     if high < float("inf"):
         parts.append((LeafOp.LT, (high,)))
     source = source_of(attribute)
-    return [kept.setdefault((attribute, op, operands), Leaf(source, op, operands)) for op, operands in parts]  # type: ignore[arg-type]
+    return [
+        kept.setdefault((attribute, op, operands), Leaf(source, op, operands))
+        for op, operands in parts
+    ]  # type: ignore[arg-type]
 
 
 def generate(count: int, shape: str, seed: int = 7) -> Workload:
-    """The workload of docs/guides/performance.md: 30 attributes, 3 to 5 predicates a rule, about 1 % match."""
+    """The workload of docs/guides/performance.md: 30 attributes, 3 to 5 predicates a rule, about 1
+    % match.
+    """
     rng = random.Random(seed)
     rules = []
     for _ in range(count):
         attributes = rng.sample(range(ATTRIBUTES), rng.choice((3, 4, 5)))
-        tests = [predicate(rng, a, shape) for a in attributes if shape != "selective" or a != SELECTIVE]
+        tests = [
+            predicate(rng, a, shape) for a in attributes if shape != "selective" or a != SELECTIVE
+        ]
         if shape == "selective":
             tests.insert(0, (SELECTIVE, 1 << rng.randrange(50), float("-inf"), float("inf")))
         rules.append(tests)
@@ -83,7 +97,12 @@ def generate(count: int, shape: str, seed: int = 7) -> Workload:
         present = rng.sample(range(ATTRIBUTES), rng.randint(22, 25))
         if shape == "selective" and SELECTIVE not in present:
             present.append(SELECTIVE)
-        events.append({a: rng.randrange(CARDINALITIES[a] if a < len(CARDINALITIES) else 1000) for a in present})
+        events.append(
+            {
+                a: rng.randrange(CARDINALITIES[a] if a < len(CARDINALITIES) else 1000)
+                for a in present
+            }
+        )
     return Workload(rules, events)
 
 
@@ -97,7 +116,9 @@ def predicate(rng: random.Random, attribute: int, shape: str) -> Test:
         return attribute, sum(1 << i for i in chosen), float("-inf"), float("inf")
 
     def threshold(low: int, high: int) -> float:
-        return rng.uniform(low, high) if shape == "distinct" else float(rng.randrange(low, high, 10))
+        return (
+            rng.uniform(low, high) if shape == "distinct" else float(rng.randrange(low, high, 10))
+        )
 
     kind = rng.random()
     if kind < 0.35:
@@ -123,7 +144,9 @@ def control_of(workload: Workload) -> Naive:
 def check(workload: Workload, rules: Sequence[Rule], matcher: Matcher, naive: Naive) -> None:
     for i in (0, 57, 199):
         values = workload.values(workload.events[i])
-        expected = rules_holding(rules, {s: values.get(s, ABSENT) for s in map(source_of, range(ATTRIBUTES))})
+        expected = rules_holding(
+            rules, {s: values.get(s, ABSENT) for s in map(source_of, range(ATTRIBUTES))}
+        )
         assert matcher.match(i, kernel_best())[0] == naive.match(i) == expected
     for i in range(EVENTS):
         assert matcher.match(i, kernel_best())[0] == naive.match(i)
@@ -150,7 +173,8 @@ def bench_match(count: int, shape: str, benchmark: object) -> None:
         control.append(naive.time_us(max(1, passes // 20))[0])
     value, control_value = statistics.median(ours), statistics.median(control)
     print(
-        f"\nmatch_us_{count}_{shape} {value:.3f} control {control_value:.2f} ratio {control_value / value:.1f} "
+        f"\nmatch_us_{count}_{shape} {value:.3f} control {control_value:.2f} "
+        f"ratio {control_value / value:.1f} "
         f"runs {RUNS} build_s {build_s:.2f} image_mb {len(image) / 1e6:.1f}"
     )
     benchmark.pedantic(matcher.time_us, args=(kernel_best(), 1), rounds=3)  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
-/* The control of the match benchmarks: what a careful programmer writes without an index. Predicates of a rule stand
- * together, 24 bytes each; an event's values are put into flat arrays once; a rule ends at its first false predicate. */
+/* The control of the match benchmarks: what a careful programmer writes without an index.
+ * Predicates of a rule stand together, 24 bytes each; an event's values are put into flat arrays
+ * once; a rule ends at its first false predicate. */
 #ifndef KAIROS_NAIVE_H
 #define KAIROS_NAIVE_H
 #include <stdint.h>
@@ -11,8 +12,10 @@ enum { NAIVE_COLUMNS_MAX = 64 };
 
 typedef struct naive_predicate {
     union {
-        struct { double low, high; } range;   /* low <= x < high */
-        uint64_t mask;                        /* bit i: the string with id i */
+        struct {
+            double low, high;
+        } range;       /* low <= x < high */
+        uint64_t mask; /* bit i: the string with id i */
     } test;
     uint32_t column;
     uint32_t is_set;
@@ -20,7 +23,7 @@ typedef struct naive_predicate {
 
 typedef struct naive_rules {
     naive_predicate *predicates;
-    uint32_t *first;                          /* rule_count + 1 */
+    uint32_t *first; /* rule_count + 1 */
     uint32_t rule_count, used, size;
 } naive_rules;
 
@@ -41,21 +44,24 @@ static void naive_delete(naive_rules *rules) {
 }
 
 /* Rules are added in order, all predicates of one after another. */
-static int naive_add(naive_rules *rules, uint32_t rule, uint32_t column, uint32_t is_set, uint64_t mask, double low,
-                     double high) {
+static int naive_add(naive_rules *rules, uint32_t rule, uint32_t column, uint32_t is_set,
+                     uint64_t mask, double low, double high) {
     if (rules->used == rules->size || column >= NAIVE_COLUMNS_MAX) return 0;
     naive_predicate *p = rules->predicates + rules->used++;
     p->column = column;
     p->is_set = is_set;
-    if (is_set) p->test.mask = mask;
-    else p->test.range.low = low, p->test.range.high = high;
-    /* Rules without a predicate end where the next one starts; every rule of this workload has some. */
+    if (is_set)
+        p->test.mask = mask;
+    else
+        p->test.range.low = low, p->test.range.high = high;
+    /* Rules without a predicate end where the next one starts; every rule of this workload has
+     * some. */
     rules->first[rule + 1] = rules->used;
     return 1;
 }
 
-static uint32_t naive_match(const naive_rules *rules, const kairos_value *values, const uint32_t *ids,
-                            uint32_t column_count, uint32_t *matched) {
+static uint32_t naive_match(const naive_rules *rules, const kairos_value *values,
+                            const uint32_t *ids, uint32_t column_count, uint32_t *matched) {
     uint64_t sets[NAIVE_COLUMNS_MAX];
     double numbers[NAIVE_COLUMNS_MAX];
     uint32_t count = 0;

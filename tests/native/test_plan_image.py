@@ -1,4 +1,6 @@
-"""Plan images: the mirror of the C structs, the dictionary, and images that a damaged disk or an enemy might present."""
+"""Plan images: the mirror of the C structs, the dictionary, and images that a damaged disk or an
+enemy might present.
+"""
 
 import dataclasses
 import hashlib
@@ -11,10 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from match_door import Matcher, kernel_best
-from plan_door import Image, blake2b, hash64, layouts, refuses
-from reference.plans import EVENT_FIELDS, door_value, matcher_of, model_of, rule_of
-
 from kairos_server.catalog import image as image_module
 from kairos_server.catalog import image_tables as tables
 from kairos_server.catalog.image import build_image
@@ -38,14 +36,23 @@ from kairos_server.catalog.model import (
     Term,
     Time,
 )
+from match_door import Matcher, kernel_best
+from plan_door import Image, blake2b, hash64, layouts, refuses
+from reference.plans import EVENT_FIELDS, door_value, matcher_of, model_of, rule_of
 
 HEADER_SIZE = 128
 IMAGE_CORRUPT, IMAGE_VERSION = 136, 137
 KINDS = {
-    SlotKind.COUNT: 8, SlotKind.SUM_INT: 8, SlotKind.SUM_DOUBLE: 8, SlotKind.DECAYED: 16,
-    SlotKind.WINDOW_COUNT: 8 + 4 * 6, SlotKind.WINDOW_SUM_INT: 8 + 8 * 6, SlotKind.WINDOW_SUM_DOUBLE: 8 + 8 * 6,
-    SlotKind.LAST: 24, SlotKind.FIRST: 24,
-}  # fmt: skip
+    SlotKind.COUNT: 8,
+    SlotKind.SUM_INT: 8,
+    SlotKind.SUM_DOUBLE: 8,
+    SlotKind.DECAYED: 16,
+    SlotKind.WINDOW_COUNT: 8 + 4 * 6,
+    SlotKind.WINDOW_SUM_INT: 8 + 8 * 6,
+    SlotKind.WINDOW_SUM_DOUBLE: 8 + 8 * 6,
+    SlotKind.LAST: 24,
+    SlotKind.FIRST: 24,
+}
 
 
 def full_model() -> PlanModel:
@@ -55,18 +62,25 @@ def full_model() -> PlanModel:
         window = kind.name.startswith("WINDOW")
         slots.append(
             Slot(
-                kind, SlotScope.SUBJECT, offset, size, event_type=1 + len(slots) % 2, filter=((7, "/pricing"), (9, 5)),
-                value_field=9, window_us=6_000_000 if window else 0, bucket_us=1_000_000 if window else 0,
+                kind,
+                SlotScope.SUBJECT,
+                offset,
+                size,
+                event_type=1 + len(slots) % 2,
+                filter=((7, "/pricing"), (9, 5)),
+                value_field=9,
+                window_us=6_000_000 if window else 0,
+                bucket_us=1_000_000 if window else 0,
                 bucket_count=6 if window else 0,
             )
-        )  # fmt: skip
+        )
         offset += size
     slots.append(Slot(SlotKind.COUNT, SlotScope.SESSION, 0, 8))
     slots.append(Slot(SlotKind.RETIRED, SlotScope.SUBJECT, 0, 0))
     kind = SourceKind
     leaves = [
         Leaf(Source(kind.EVENT, 0), LeafOp.EQ, ("purchase",)),
-        Leaf(Source(kind.EVENT, 9), LeafOp.GT, (100, )),
+        Leaf(Source(kind.EVENT, 9), LeafOp.GT, (100,)),
         Leaf(Source(kind.EVENT, 9), LeafOp.NOT_LE, (99.5,)),
         Leaf(Source(kind.EVENT, 7), LeafOp.LT, ("/m",)),
         Leaf(Source(kind.EVENT, 7), LeafOp.IN, ("/a", "/b", 1, None, True)),
@@ -78,20 +92,33 @@ def full_model() -> PlanModel:
         Leaf(Source(kind.DERIVED, 0), LeafOp.GT, (0.5,)),
         Leaf(Source(kind.TRAIT, 0), LeafOp.HAS),
         Leaf(Source(kind.NOW, 0), LeafOp.GE, (Time(7),)),
-    ]  # fmt: skip
+    ]
     rng = random.Random(5)
-    chosen = [[rng.sample(leaves, rng.randint(0, 4)) for _ in range(rng.randint(0, 3))] for _ in range(40)]
+    chosen = [
+        [rng.sample(leaves, rng.randint(0, 4)) for _ in range(rng.randint(0, 3))] for _ in range(40)
+    ]
     candidate = Candidate(1, 5, 1, None, 10**15, 60, 0.5, True, (1.0, -2.0), b"hero")
     return model_of(
-        triggers=[rule_of(i, c) for i, c in enumerate(chosen[:20])], decides=[rule_of(i, c) for i, c in enumerate(chosen[20:])],
-        traits=(Field("plan", FieldType.STRING),), slots=tuple(slots), slot_size=offset, session_slot_size=8,
-        derived=(Derived("engagement", DerivedKind.ENGAGEMENT, 0.0, (Term(0.2, Source(kind.SLOT, 3)),)),),
+        triggers=[rule_of(i, c) for i, c in enumerate(chosen[:20])],
+        decides=[rule_of(i, c) for i, c in enumerate(chosen[20:])],
+        traits=(Field("plan", FieldType.STRING),),
+        slots=tuple(slots),
+        slot_size=offset,
+        session_slot_size=8,
+        derived=(
+            Derived("engagement", DerivedKind.ENGAGEMENT, 0.0, (Term(0.2, Source(kind.SLOT, 3)),)),
+        ),
         placements=(
-            Placement("hero", (Source(kind.DERIVED, 0), Source(kind.SLOT, 1)), (candidate,) * 17, candidate),
+            Placement(
+                "hero",
+                (Source(kind.DERIVED, 0), Source(kind.SLOT, 1)),
+                (candidate,) * 17,
+                candidate,
+            ),
             Placement("footer", (), (), None),
         ),
         meta=b'{"a": 1}',
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -161,15 +188,23 @@ def test_dictionary_finds_every_name_and_no_other(full: bytes) -> None:
         for text in ("", "pageview", "page_view ", "typ", "trigger_20"):
             assert image.find(space, text) is None
     assert image.counts == {
-        "event_fields": 12, "context_fields": 6, "traits": 1, "slots": 11, "derived": 1, "triggers": 20,
-        "placements": 2, "size": len(full),
-    }  # fmt: skip
+        "event_fields": 12,
+        "context_fields": 6,
+        "traits": 1,
+        "slots": 11,
+        "derived": 1,
+        "triggers": 20,
+        "placements": 2,
+        "size": len(full),
+    }
 
 
 def test_type_slots_name_the_slots_of_each_type(full: bytes) -> None:
     model, listed = full_model(), section(full, "slot_list").tolist()
     for event_type, (first, count) in enumerate(section(full, "type_slots").tolist()):
-        wanted = [i for i, s in enumerate(model.slots) if s.kind and s.event_type in (0, event_type)]
+        wanted = [
+            i for i, s in enumerate(model.slots) if s.kind and s.event_type in (0, event_type)
+        ]
         assert listed[first : first + count] == wanted
 
 
@@ -199,7 +234,10 @@ def test_loads_from_a_file(full: bytes, tmp_path: Path) -> None:
 
 def test_a_changed_byte_is_noticed(full: bytes) -> None:
     rng = random.Random(1)
-    for position in [*range(HEADER_SIZE), *(rng.randrange(HEADER_SIZE, len(full)) for _ in range(300))]:
+    for position in [
+        *range(HEADER_SIZE),
+        *(rng.randrange(HEADER_SIZE, len(full)) for _ in range(300)),
+    ]:
         data = bytearray(full)
         data[position] ^= 1 << rng.randrange(8)
         assert refuses(bytes(data)), position
@@ -224,7 +262,9 @@ def test_another_version_is_named(full: bytes) -> None:
 
 
 def use(data: bytes, rng: random.Random) -> None:
-    """Does with an accepted image what could read outside it; the door's guards and sanitizers watch."""
+    """Does with an accepted image what could read outside it; the door's guards and sanitizers
+    watch.
+    """
     image = Image(data)
     for space in (*range(1, 8), *range(4096, 4110)):
         for text in ("", "type", "purchase", "/a", "hero"):
@@ -241,7 +281,9 @@ def use(data: bytes, rng: random.Random) -> None:
 
 
 def test_mutants_are_refused_or_behave(full: bytes) -> None:
-    """Every 32-bit word of every table set to values that lie at some bound, with a plan id that fits."""
+    """Every 32-bit word of every table set to values that lie at some bound, with a plan id that
+    fits.
+    """
     rng = random.Random(2)
     refused = accepted = 0
     names = [name for name, _ in image_module.SECTIONS]
@@ -253,7 +295,15 @@ def test_mutants_are_refused_or_behave(full: bytes) -> None:
     positions = [p for first, last in spans for p in range(first, last - 3, 4)]
     for position in rng.sample(positions, min(len(positions), 1200)):
         (word,) = struct.unpack_from("<I", full, position)
-        for value in {0, word ^ 1, word + 1 & 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF, rng.getrandbits(8), rng.getrandbits(32)}:
+        for value in {
+            0,
+            word ^ 1,
+            word + 1 & 0xFFFFFFFF,
+            0x7FFFFFFF,
+            0xFFFFFFFF,
+            rng.getrandbits(8),
+            rng.getrandbits(32),
+        }:
             data = bytearray(full)
             struct.pack_into("<I", data, position, value)
             mutant = sealed(data)
@@ -355,9 +405,16 @@ def test_unsorted_thresholds_are_refused() -> None:
 
 def test_models_that_no_image_can_hold_are_refused() -> None:
     def built(op: LeafOp, *operands: int) -> None:
-        build_image(model_of(triggers=[rule_of(0, [[Leaf(Source(SourceKind.EVENT, 9), op, operands)]])]))
+        build_image(
+            model_of(triggers=[rule_of(0, [[Leaf(Source(SourceKind.EVENT, 9), op, operands)]])])
+        )
 
-    for op, operands in ((LeafOp.EQ, ()), (LeafOp.EQ, (1, 2)), (LeafOp.HAS, (1,)), (LeafOp.LT, (2**63,))):
+    for op, operands in (
+        (LeafOp.EQ, ()),
+        (LeafOp.EQ, (1, 2)),
+        (LeafOp.HAS, (1,)),
+        (LeafOp.LT, (2**63,)),
+    ):
         with pytest.raises(ValueError):
             built(op, *operands)
     with pytest.raises(ValueError, match="twice"):

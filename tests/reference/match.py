@@ -17,7 +17,12 @@ class _Absent:
 ABSENT = _Absent()
 Value = Constant | _Absent
 
-NEGATED = {LeafOp.NOT_LT: LeafOp.LT, LeafOp.NOT_LE: LeafOp.LE, LeafOp.NOT_GT: LeafOp.GT, LeafOp.NOT_GE: LeafOp.GE}
+NEGATED = {
+    LeafOp.NOT_LT: LeafOp.LT,
+    LeafOp.NOT_LE: LeafOp.LE,
+    LeafOp.NOT_GT: LeafOp.GT,
+    LeafOp.NOT_GE: LeafOp.GE,
+}
 
 
 class Incomparable(Exception):
@@ -83,7 +88,12 @@ def leaf_holds(leaf: Leaf, value: Value) -> bool:
 def _ordered(op: LeafOp, order: int | None) -> bool:
     if order is None:
         return False
-    return {LeafOp.LT: order < 0, LeafOp.LE: order <= 0, LeafOp.GT: order > 0, LeafOp.GE: order >= 0}[op]
+    return {
+        LeafOp.LT: order < 0,
+        LeafOp.LE: order <= 0,
+        LeafOp.GT: order > 0,
+        LeafOp.GE: order >= 0,
+    }[op]
 
 
 def rules_holding(rules: Sequence[Rule], values: Mapping[Source, Value]) -> list[int]:

@@ -1,4 +1,6 @@
-"""Writes a plan model as the image that the native core reads in place. See docs/adr/0002-plan-image.md."""
+"""Writes a plan model as the image that the native core reads in place. See docs/adr/0002-plan-
+image.md.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -29,14 +31,32 @@ CANDIDATE_FLAG_LOGISTIC, CANDIDATE_FLAG_FALLBACK = 1, 2
 
 # Sections in the order of enum kairos_section_id, with their element types.
 SECTIONS = (
-    ("strings", np.dtype("u1")), ("dictionary", tables.DICTIONARY_ENTRY), ("event_fields", tables.FIELD),
-    ("context_fields", tables.FIELD), ("traits", tables.FIELD), ("slots", tables.SLOT), ("type_slots", tables.RANGE),
-    ("slot_list", np.dtype("<u4")), ("leaves", tables.LEAF), ("operands", tables.OPERAND), ("derived", tables.DERIVED),
-    ("terms", tables.TERM), ("indexes", tables.INDEX), ("columns", tables.COLUMN), ("thresholds", tables.NUMBER),
-    ("rows", np.dtype("<u8")), ("conjunctions", tables.CONJUNCTION), ("rules", tables.RULE), ("blobs", np.dtype("u1")),
-    ("placements", tables.PLACEMENT), ("candidates", tables.CANDIDATE), ("score_sources", tables.SOURCE),
-    ("score_weights", np.dtype("<f4")), ("trigger_names", tables.TEXT), ("meta", np.dtype("u1")),
-)  # fmt: skip
+    ("strings", np.dtype("u1")),
+    ("dictionary", tables.DICTIONARY_ENTRY),
+    ("event_fields", tables.FIELD),
+    ("context_fields", tables.FIELD),
+    ("traits", tables.FIELD),
+    ("slots", tables.SLOT),
+    ("type_slots", tables.RANGE),
+    ("slot_list", np.dtype("<u4")),
+    ("leaves", tables.LEAF),
+    ("operands", tables.OPERAND),
+    ("derived", tables.DERIVED),
+    ("terms", tables.TERM),
+    ("indexes", tables.INDEX),
+    ("columns", tables.COLUMN),
+    ("thresholds", tables.NUMBER),
+    ("rows", np.dtype("<u8")),
+    ("conjunctions", tables.CONJUNCTION),
+    ("rules", tables.RULE),
+    ("blobs", np.dtype("u1")),
+    ("placements", tables.PLACEMENT),
+    ("candidates", tables.CANDIDATE),
+    ("score_sources", tables.SOURCE),
+    ("score_weights", np.dtype("<f4")),
+    ("trigger_names", tables.TEXT),
+    ("meta", np.dtype("u1")),
+)
 
 
 def build_image(model: PlanModel) -> bytes:
@@ -97,13 +117,20 @@ class _Writer:
         self._arrays["event_fields"] = self._fields(model.event_fields)
         self._arrays["context_fields"] = self._fields(model.context_fields)
         self._arrays["traits"] = self._fields(model.traits)
-        self._arrays["trigger_names"] = np.array([self._strings.add(n) for n in model.trigger_names], dtype=tables.TEXT)
+        self._arrays["trigger_names"] = np.array(
+            [self._strings.add(n) for n in model.trigger_names], dtype=tables.TEXT
+        )
 
     def _fields(self, fields: Sequence[Field]) -> np.ndarray:
-        return np.array([(self._strings.add(f.name), int(f.type), 0) for f in fields], dtype=tables.FIELD)
+        return np.array(
+            [(self._strings.add(f.name), int(f.type), 0) for f in fields], dtype=tables.FIELD
+        )
 
     def _source(self, source: Source) -> tuple[int, int, int, int]:
-        self._previous_used |= source.kind in (SourceKind.SLOT_PREVIOUS, SourceKind.DERIVED_PREVIOUS)
+        self._previous_used |= source.kind in (
+            SourceKind.SLOT_PREVIOUS,
+            SourceKind.DERIVED_PREVIOUS,
+        )
         return source.id, int(source.part), int(source.kind), 0
 
     def _add_leaves(self, leaves: np.ndarray) -> int:
@@ -123,16 +150,37 @@ class _Writer:
             first = self._add_leaves(np.array(filters, dtype=tables.LEAF)) if filters else 0
             value_field = NONE_U32 if slot.value_field is None else slot.value_field
             rows.append(
-                (slot.window_us, slot.bucket_us, slot.decay_per_us, slot.weight, slot.offset, slot.size, slot.event_type,
-                 first, len(filters), value_field, slot.bucket_count, int(slot.kind), int(slot.scope), b"")
-            )  # fmt: skip
+                (
+                    slot.window_us,
+                    slot.bucket_us,
+                    slot.decay_per_us,
+                    slot.weight,
+                    slot.offset,
+                    slot.size,
+                    slot.event_type,
+                    first,
+                    len(filters),
+                    value_field,
+                    slot.bucket_count,
+                    int(slot.kind),
+                    int(slot.scope),
+                    b"",
+                )
+            )
         self._arrays["slots"] = np.array(rows, dtype=tables.SLOT)
         self._type_slots()
 
     def _type_slots(self) -> None:
-        """Lists, for every event type, the slots that its events update; type 0 stands for every unknown type."""
-        live = [(i, s.event_type) for i, s in enumerate(self._model.slots) if s.kind is not SlotKind.RETIRED]
-        ranges, listed = [], []
+        """Lists, for every event type, the slots that its events update; type 0 stands for every
+        unknown type.
+        """
+        live = [
+            (i, s.event_type)
+            for i, s in enumerate(self._model.slots)
+            if s.kind is not SlotKind.RETIRED
+        ]
+        ranges: list[tuple[int, int]] = []
+        listed: list[int] = []
         for event_type in range(len(self._model.event_types) + 1):
             chosen = [i for i, wanted in live if wanted in (0, event_type)]
             ranges.append((len(listed), len(chosen)))
@@ -141,7 +189,8 @@ class _Writer:
         self._arrays["slot_list"] = np.array(listed, dtype=np.uint32)
 
     def _derived(self) -> None:
-        rows, terms = [], []
+        rows: list[tuple[object, ...]] = []
+        terms: list[tuple[float, tuple[int, int, int, int]]] = []
         for derived in self._model.derived:
             first = len(terms)
             terms += [(term.weight, self._source(term.source)) for term in derived.terms]
@@ -156,7 +205,9 @@ class _Writer:
         return offset, len(blob)
 
     def _indexes(self) -> None:
-        """Both indexes: INDEX_TRIGGERS, then INDEX_DECIDE; columns, rows, conjunctions and rules follow each other."""
+        """Both indexes: INDEX_TRIGGERS, then INDEX_DECIDE; columns, rows, conjunctions and rules
+        follow each other.
+        """
         indexes: list[tuple[int, ...]] = []
         columns: list[tuple[object, ...]] = []
         thresholds: list[tuple[int, int, int]] = []
@@ -167,9 +218,18 @@ class _Writer:
         for model_rules in (self._model.trigger_rules, self._model.decide_rules):
             built = build_index(model_rules)
             indexes.append(
-                (row_word, len(columns), len(built.columns), conjunction_count, len(built.conjunction_rule), len(rules),
-                 len(model_rules), built.word_count, 0)
-            )  # fmt: skip
+                (
+                    row_word,
+                    len(columns),
+                    len(built.columns),
+                    conjunction_count,
+                    len(built.conjunction_rule),
+                    len(rules),
+                    len(model_rules),
+                    built.word_count,
+                    0,
+                )
+            )
             conjunctions.append(self._conjunctions(built, len(rules)))
             conjunction_count += len(built.conjunction_rule)
             for column in built.columns:
@@ -199,9 +259,13 @@ class _Writer:
         for text, bucket in column.string_bucket.items():
             self._dictionary.add(tables.SPACE_VALUE + number, text, bucket)
         return (
-            row_word if column.dense else NOT_DENSE, self._source(column.source), first, len(column.thresholds),
-            column.string_count, int(column.value_class),
-        )  # fmt: skip
+            row_word if column.dense else NOT_DENSE,
+            self._source(column.source),
+            first,
+            len(column.thresholds),
+            column.string_count,
+            int(column.value_class),
+        )
 
     def _conjunctions(self, built: BuiltIndex, rule_first: int) -> np.ndarray:
         """Writes the residual leaves; returns the conjunctions."""
@@ -238,12 +302,22 @@ class _Writer:
             matrix = np.zeros((source_count, stride), dtype="<f4")
             for i, candidate in enumerate(placement.candidates):
                 if len(candidate.weights) != source_count:
-                    raise ValueError(f"placement {placement.name}: {len(candidate.weights)} weights, not {source_count}")
+                    raise ValueError(
+                        f"placement {placement.name}: a candidate without {source_count} weights"
+                    )
                 matrix[:, i] = candidate.weights
             rows.append(
-                [len(candidates), count, len(sources), source_count, weight_count, stride, NONE_U32,
-                 self._strings.add(placement.name)]
-            )  # fmt: skip
+                [
+                    len(candidates),
+                    count,
+                    len(sources),
+                    source_count,
+                    weight_count,
+                    stride,
+                    NONE_U32,
+                    self._strings.add(placement.name),
+                ]
+            )
             candidates += [self._candidate(candidate, 0) for candidate in placement.candidates]
             sources += [self._source(source) for source in placement.sources]
             weights.append(matrix.reshape(-1))
@@ -258,19 +332,30 @@ class _Writer:
         self._arrays["score_weights"] = _joined(weights, np.dtype("<f4"))
 
     def _candidate(self, candidate: Candidate, flags: int) -> tuple[object, ...]:
-        rule = NONE_U32 if candidate.rule is None else len(self._model.trigger_rules) + candidate.rule
+        rule = (
+            NONE_U32 if candidate.rule is None else len(self._model.trigger_rules) + candidate.rule
+        )
         start_us = -(1 << 63) if candidate.start_us is None else candidate.start_us
         end_us = (1 << 63) - 1 if candidate.end_us is None else candidate.end_us
         flags |= CANDIDATE_FLAG_LOGISTIC if candidate.logistic else 0
         return (
-            candidate.consent_mask, start_us, end_us, rule, candidate.priority, candidate.bias, candidate.ttl_s,
-            *self._blob(candidate.blob), flags, 0,
-        )  # fmt: skip
+            candidate.consent_mask,
+            start_us,
+            end_us,
+            rule,
+            candidate.priority,
+            candidate.bias,
+            candidate.ttl_s,
+            *self._blob(candidate.blob),
+            flags,
+            0,
+        )
 
     def _assemble(self) -> bytes:
         offset = tables.HEADER.itemsize + len(SECTIONS) * tables.SECTION.itemsize
         table = np.zeros(len(SECTIONS), dtype=tables.SECTION)
-        parts = [table.data]
+        # The table goes first and is known last.
+        parts = [b""]
         for i, (name, dtype) in enumerate(SECTIONS):
             array = self._arrays[name]
             assert array.dtype == dtype, name

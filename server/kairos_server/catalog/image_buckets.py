@@ -1,4 +1,6 @@
-"""What a bucket says about a leaf; the buckets themselves are described in native/kairos_native/layout.h."""
+"""What a bucket says about a leaf; the buckets themselves are described in
+native/kairos_native/layout.h.
+"""
 
 from enum import IntEnum
 from functools import cache
@@ -10,7 +12,9 @@ BUCKET_STRING_OTHER, BUCKET_NAN, BUCKET_KIND_OTHER, BUCKET_ORDER_FIRST = 4, 5, 6
 
 
 class Tag(IntEnum):
-    """What kind of constant an operand is. The ordered classes have the numbers of enum kairos_threshold_class."""
+    """What kind of constant an operand is. The ordered classes have the numbers of enum
+    kairos_threshold_class.
+    """
 
     NUMBER = 0
     TIME = 1
@@ -23,7 +27,12 @@ class Tag(IntEnum):
 
 
 ORDERED = frozenset((Tag.NUMBER, Tag.TIME, Tag.DURATION))
-NEGATIONS = {LeafOp.NOT_LT: LeafOp.LT, LeafOp.NOT_LE: LeafOp.LE, LeafOp.NOT_GT: LeafOp.GT, LeafOp.NOT_GE: LeafOp.GE}
+NEGATIONS = {
+    LeafOp.NOT_LT: LeafOp.LT,
+    LeafOp.NOT_LE: LeafOp.LE,
+    LeafOp.NOT_GT: LeafOp.GT,
+    LeafOp.NOT_GE: LeafOp.GE,
+}
 ORDER_OPS = frozenset((LeafOp.LT, LeafOp.LE, LeafOp.GT, LeafOp.GE, *NEGATIONS))
 
 
@@ -47,8 +56,11 @@ def tag_of(constant: Constant) -> Tag:
 
 
 @cache
-def fixed_truth(op: LeafOp, tags: frozenset[Tag], value_class: Tag) -> tuple[tuple[bool, ...], bool]:
-    """Returns whether a leaf may hold in each of the first seven buckets, and whether one of them cannot tell.
+def fixed_truth(
+    op: LeafOp, tags: frozenset[Tag], value_class: Tag
+) -> tuple[tuple[bool, ...], bool]:
+    """Returns whether a leaf may hold in each of the first seven buckets, and whether one of them
+    cannot tell.
 
     `tags` are those of the operands: in these buckets nothing else about the operands matters.
     """
@@ -96,9 +108,11 @@ def _order_holds(op: LeafOp, value: int, operand: int) -> bool:
 
 @cache
 def order_default(op: LeafOp, tags: frozenset[Tag], value_class: Tag) -> bool:
-    """Returns whether a leaf holds for a number (time, duration) of the column's class that is none of its operands.
+    """Returns whether a leaf holds for a number (time, duration) of the column's class that is none
+    of its operands.
 
-    For an order against an operand of this class the answer depends on the bucket: see order_interval.
+    For an order against an operand of this class the answer depends on the bucket: see
+    order_interval.
     """
     if op in (LeafOp.HAS, LeafOp.NE, LeafOp.NOT_IN):
         return True
@@ -108,7 +122,8 @@ def order_default(op: LeafOp, tags: frozenset[Tag], value_class: Tag) -> bool:
 def order_interval(op: LeafOp, code: int, exact: bool, top: int) -> tuple[int, int]:
     """Returns the first and the last order bucket in which `value op constant` may hold.
 
-    code: order bucket of the constant; exact: the bucket holds the constant alone; top: the last order bucket
+    code: order bucket of the constant; exact: the bucket holds the constant alone; top: the last
+    order bucket
     """
     beside = 1 if exact else 0
     if op in (LeafOp.LT, LeafOp.NOT_GE):

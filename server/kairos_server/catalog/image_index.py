@@ -1,7 +1,9 @@
 """Builds the bit rows of one index: see docs/adr/0007-bit-rows.md.
 
-Leaves that are equal after encoding are one *predicate*. The values that a column can take fall into *buckets*; a predicate either
-holds for all values of a bucket, for none, or for some. A row's bit is 0 only where a leaf holds for none; a predicate with
+Leaves that are equal after encoding are one *predicate*. The values that a column can take fall
+into *buckets*; a predicate either
+holds for all values of a bucket, for none, or for some. A row's bit is 0 only where a leaf holds
+for none; a predicate with
 a "some" bucket is checked again on survivors (its leaves are *residual*).
 """
 
@@ -24,17 +26,23 @@ from kairos_server.catalog.image_tables import Operand, encode_constant
 from kairos_server.catalog.model import Constant, Duration, Leaf, LeafOp, Rule, Source, Time
 
 ROW_BYTES_MAX = 256 << 20
-"""Bytes of all rows of one index; beyond it columns get fewer buckets, then the least used ones get none."""
+"""Bytes of all rows of one index; beyond it columns get fewer buckets, then the least used ones get
+none.
+"""
 THRESHOLDS_MAX = 256
 """A column with at most so many distinct numbers is exact."""
 QUANTILES = 64
-"""Thresholds of a column with more: its leaves are residual anyway, and fewer rows stay in the cache."""
+"""Thresholds of a column with more: its leaves are residual anyway, and fewer rows stay in the
+cache.
+"""
 STRINGS_MAX = 1024
 BUCKETS_MIN = 8
 """Halving stops here."""
 COLUMNS_ALWAYS_DENSE = 64
 USE_MIN = 0.02
-"""With more columns than COLUMNS_ALWAYS_DENSE: one that fewer conjunctions use is not worth a row per event."""
+"""With more columns than COLUMNS_ALWAYS_DENSE: one that fewer conjunctions use is not worth a row
+per event.
+"""
 NOT_DENSE = 0xFFFFFFFFFFFFFFFF
 
 EQUALITY = (LeafOp.EQ, LeafOp.NE, LeafOp.IN, LeafOp.NOT_IN)
@@ -76,7 +84,8 @@ class Column:
 class BuiltIndex:
     """One index, ready to be written.
 
-    Shapes: conjunction_rule[n] relative to the index; residual_* one entry per residual leaf, grouped by conjunction
+    Shapes: conjunction_rule[n] relative to the index; residual_* one entry per residual leaf,
+    grouped by conjunction
     """
 
     columns: list[Column]
@@ -109,7 +118,8 @@ def _collect(rules: Sequence[Rule]) -> tuple[list[Column], np.ndarray]:
     columns: list[Column] = []
     by_source: dict[tuple[int, int, int], int] = {}
     by_content: dict[tuple[int, int, tuple[Operand, ...]], int] = {}
-    # Keyed by identity, because hashing a leaf costs more than all else here; the rules keep the leaves alive.
+    # Keyed by identity, because hashing a leaf costs more than all else here; the rules keep the
+    # leaves alive.
     by_identity: dict[int, tuple[Column, int]] = {}
     conjunction_rule: list[int] = []
     for rule_index, rule in enumerate(rules):
@@ -132,7 +142,10 @@ def _collect(rules: Sequence[Rule]) -> tuple[list[Column], np.ndarray]:
 
 
 def _predicate(
-    column: Column, number: int, leaf: Leaf, by_content: dict[tuple[int, int, tuple[Operand, ...]], int]
+    column: Column,
+    number: int,
+    leaf: Leaf,
+    by_content: dict[tuple[int, int, tuple[Operand, ...]], int],
 ) -> int:
     if leaf.op in (LeafOp.HAS, LeafOp.NOT_HAS):
         fits = not leaf.operands
@@ -159,7 +172,9 @@ def _choose_buckets(columns: list[Column], count: int, row_bytes: int, row_bytes
     while True:
         for column, (numbers, strings) in zip(columns, weights, strict=True):
             column.thresholds = _quantiles(numbers, thresholds_max) if column.dense else []
-            _group_strings(column, sorted(strings, key=str.encode) if column.dense else [], strings_max)
+            _group_strings(
+                column, sorted(strings, key=str.encode) if column.dense else [], strings_max
+            )
         total = sum(column.bucket_count() * row_bytes for column in columns if column.dense)
         if total <= row_bytes_max:
             return
@@ -173,8 +188,14 @@ def _choose_buckets(columns: list[Column], count: int, row_bytes: int, row_bytes
 
 def _constants(column: Column) -> tuple[Counter[int | float], Counter[str]]:
     """Chooses the column's class; returns how often each number of it and each string is used."""
-    uses = np.bincount(np.array(column.use_predicate, dtype=np.int64), minlength=len(column.predicates)).tolist()
-    numbers: dict[Tag, Counter[int | float]] = {Tag.NUMBER: Counter(), Tag.TIME: Counter(), Tag.DURATION: Counter()}
+    uses = np.bincount(
+        np.array(column.use_predicate, dtype=np.int64), minlength=len(column.predicates)
+    ).tolist()
+    numbers: dict[Tag, Counter[int | float]] = {
+        Tag.NUMBER: Counter(),
+        Tag.TIME: Counter(),
+        Tag.DURATION: Counter(),
+    }
     strings: Counter[str] = Counter()
     for predicate, use in zip(column.predicates, uses, strict=True):
         for constant, tag in zip(predicate.constants, predicate.tags, strict=True):
@@ -205,7 +226,7 @@ def _quantiles(numbers: Counter[int | float], count_max: int) -> list[int | floa
 
 
 def _group_strings(column: Column, ordered: list[str], count_max: int) -> None:
-    """Gives every known string a bucket; too many share buckets, neighbours in byte order together."""
+    """Gives every known string a bucket; too many share them, neighbours in byte order together."""
     column.string_count = min(len(ordered), count_max)
     first = BUCKET_ORDER_FIRST + 2 * len(column.thresholds) + 1
     column.string_bucket = {
@@ -236,7 +257,9 @@ def _build_rows(column: Column, count: int, word_count: int) -> None:
 
 
 def _rounds(conjunction: np.ndarray) -> list[np.ndarray]:
-    """Splits uses into rounds in which each conjunction stands at most once; `conjunction` is sorted."""
+    """Splits uses into rounds in which each conjunction stands at most once; `conjunction` is
+    sorted.
+    """
     if not len(conjunction):
         return []
     starts = np.flatnonzero(np.r_[True, conjunction[1:] != conjunction[:-1]])
@@ -304,7 +327,9 @@ class _Truth:
         else:
             holds = self._string_default.copy()
         start = bisect.bisect_left(self._point_buckets, bucket)
-        for point_bucket, i, truth in self._points[start : bisect.bisect_right(self._point_buckets, bucket)]:
+        for point_bucket, i, truth in self._points[
+            start : bisect.bisect_right(self._point_buckets, bucket)
+        ]:
             assert point_bucket == bucket
             holds[i] = truth
         return holds
@@ -319,7 +344,9 @@ def _place(thresholds: list[int | float], number: int | float) -> tuple[int, boo
 
 
 def _residuals(columns: list[Column]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns (conjunction, column, predicate) of every residual leaf, by conjunction and then as the rule states them."""
+    """Returns (conjunction, column, predicate) of every residual leaf, by conjunction and then as
+    the rule states them.
+    """
     parts: list[np.ndarray] = []
     for number, column in enumerate(columns):
         predicate = np.array(column.use_predicate, dtype=np.int64)
@@ -333,4 +360,3 @@ def _residuals(columns: list[Column]) -> tuple[np.ndarray, np.ndarray, np.ndarra
     joined = np.concatenate(parts, axis=1)
     order = np.lexsort((joined[1], joined[0]))
     return joined[0][order], joined[2][order], joined[3][order]
-

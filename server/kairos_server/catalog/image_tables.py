@@ -28,48 +28,104 @@ TEXT = _struct(("offset", "<u4"), ("size", "<u4"))
 RANGE = _struct(("first", "<u4"), ("count", "<u4"))
 SECTION = _struct(("offset", "<u8"), ("count", "<u4"), ("element_size", "<u4"))
 HEADER = _struct(
-    ("magic", "S8"), ("plan_id", "V32"), ("image_size", "<u8"), ("version", "<u4"), ("semantics_version", "<u4"),
-    ("tenant", "<u4"), ("layout_id", "<u4"), ("slot_size", "<u4"), ("session_slot_size", "<u4"),
-    ("section_count", "<u4"), ("event_type_count", "<u4"), ("purpose_count", "<u4"), ("previous_used", "<u4"),
+    ("magic", "S8"),
+    ("plan_id", "V32"),
+    ("image_size", "<u8"),
+    ("version", "<u4"),
+    ("semantics_version", "<u4"),
+    ("tenant", "<u4"),
+    ("layout_id", "<u4"),
+    ("slot_size", "<u4"),
+    ("session_slot_size", "<u4"),
+    ("section_count", "<u4"),
+    ("event_type_count", "<u4"),
+    ("purpose_count", "<u4"),
+    ("previous_used", "<u4"),
     ("reserved", "V40"),
-)  # fmt: skip
+)
 DICTIONARY_ENTRY = _struct(("hash", "<u8"), ("space", "<u4"), ("id", "<u4"), ("text", TEXT))
 FIELD = _struct(("name", TEXT), ("type", "<u4"), ("reserved", "<u4"))
 SOURCE = _struct(("id", "<u4"), ("part", "<u2"), ("kind", "u1"), ("reserved", "u1"))
 SLOT = _struct(
-    ("window_us", "<i8"), ("bucket_us", "<i8"), ("decay_per_us", "<f8"), ("weight", "<f8"), ("offset", "<u4"),
-    ("size", "<u4"), ("event_type", "<u4"), ("filter_first", "<u4"), ("filter_count", "<u4"),
-    ("value_field", "<u4"), ("bucket_count", "<u4"), ("kind", "u1"), ("scope", "u1"), ("reserved", "V2"),
-)  # fmt: skip
+    ("window_us", "<i8"),
+    ("bucket_us", "<i8"),
+    ("decay_per_us", "<f8"),
+    ("weight", "<f8"),
+    ("offset", "<u4"),
+    ("size", "<u4"),
+    ("event_type", "<u4"),
+    ("filter_first", "<u4"),
+    ("filter_count", "<u4"),
+    ("value_field", "<u4"),
+    ("bucket_count", "<u4"),
+    ("kind", "u1"),
+    ("scope", "u1"),
+    ("reserved", "V2"),
+)
 LEAF = _struct(
-    ("column", "<u4"), ("operand_first", "<u4"), ("operand_count", "<u4"), ("op", "u1"), ("reserved", "V3")
+    ("column", "<u4"),
+    ("operand_first", "<u4"),
+    ("operand_count", "<u4"),
+    ("op", "u1"),
+    ("reserved", "V3"),
 )
 OPERAND = _struct(("bits", "<u8"), ("size", "<u4"), ("kind", "u1"), ("reserved", "V3"))
 TERM = _struct(("weight", "<f8"), ("source", SOURCE))
 DERIVED = _struct(
-    ("bias", "<f8"), ("term_first", "<u4"), ("term_count", "<u4"), ("name", TEXT), ("kind", "<u4"), ("reserved", "<u4")
+    ("bias", "<f8"),
+    ("term_first", "<u4"),
+    ("term_count", "<u4"),
+    ("name", TEXT),
+    ("kind", "<u4"),
+    ("reserved", "<u4"),
 )
 INDEX = _struct(
-    ("row_first", "<u8"), ("column_first", "<u4"), ("column_count", "<u4"), ("conjunction_first", "<u4"),
-    ("conjunction_count", "<u4"), ("rule_first", "<u4"), ("rule_count", "<u4"), ("word_count", "<u4"),
+    ("row_first", "<u8"),
+    ("column_first", "<u4"),
+    ("column_count", "<u4"),
+    ("conjunction_first", "<u4"),
+    ("conjunction_count", "<u4"),
+    ("rule_first", "<u4"),
+    ("rule_count", "<u4"),
+    ("word_count", "<u4"),
     ("reserved", "<u4"),
-)  # fmt: skip
+)
 COLUMN = _struct(
-    ("row_word", "<u8"), ("source", SOURCE), ("threshold_first", "<u4"), ("threshold_count", "<u4"),
-    ("string_count", "<u4"), ("threshold_class", "<u4"),
-)  # fmt: skip
+    ("row_word", "<u8"),
+    ("source", SOURCE),
+    ("threshold_first", "<u4"),
+    ("threshold_count", "<u4"),
+    ("string_count", "<u4"),
+    ("threshold_class", "<u4"),
+)
 NUMBER = _struct(("bits", "<u8"), ("kind", "<u4"), ("reserved", "<u4"))
-CONJUNCTION = _struct(("rule", "<u4"), ("residual_first", "<u4"), ("residual_count", "<u4"), ("reserved", "<u4"))
+CONJUNCTION = _struct(
+    ("rule", "<u4"), ("residual_first", "<u4"), ("residual_count", "<u4"), ("reserved", "<u4")
+)
 RULE = _struct(("number", "<u4"), ("priority", "<i4"), ("blob_offset", "<u4"), ("blob_size", "<u4"))
 PLACEMENT = _struct(
-    ("candidate_first", "<u4"), ("candidate_count", "<u4"), ("source_first", "<u4"), ("source_count", "<u4"),
-    ("weight_first", "<u8"), ("weight_stride", "<u4"), ("fallback", "<u4"), ("name", TEXT),
-)  # fmt: skip
+    ("candidate_first", "<u4"),
+    ("candidate_count", "<u4"),
+    ("source_first", "<u4"),
+    ("source_count", "<u4"),
+    ("weight_first", "<u8"),
+    ("weight_stride", "<u4"),
+    ("fallback", "<u4"),
+    ("name", TEXT),
+)
 CANDIDATE = _struct(
-    ("consent_mask", "<u8"), ("start_us", "<i8"), ("end_us", "<i8"), ("rule", "<u4"), ("priority", "<i4"),
-    ("bias", "<f4"), ("ttl_s", "<u4"), ("blob_offset", "<u4"), ("blob_size", "<u4"), ("flags", "<u4"),
+    ("consent_mask", "<u8"),
+    ("start_us", "<i8"),
+    ("end_us", "<i8"),
+    ("rule", "<u4"),
+    ("priority", "<i4"),
+    ("bias", "<f4"),
+    ("ttl_s", "<u4"),
+    ("blob_offset", "<u4"),
+    ("blob_size", "<u4"),
+    ("flags", "<u4"),
     ("reserved", "<u4"),
-)  # fmt: skip
+)
 
 Operand = tuple[int, int | bytes]
 """An encoded constant: (enum kairos_value_kind, bits, or the UTF-8 bytes of a string)."""
@@ -199,7 +255,9 @@ def _hash_words(space: np.ndarray, words: np.ndarray, size: int) -> np.ndarray:
 
 
 class DictionaryTable:
-    """The DICTIONARY section: open addressing, linear probing, at most a quarter full (few look-ups probe twice)."""
+    """The DICTIONARY section: open addressing, linear probing, at most a quarter full (few look-ups
+    probe twice).
+    """
 
     def __init__(self, strings: StringTable) -> None:
         self._strings = strings
