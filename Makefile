@@ -51,11 +51,17 @@ bench: build/native.stamp build/doors.stamp build/test.stamp ## measure the figu
 loadtest: build/native.stamp build/test.stamp ## open-loop load against a server of its own, with thresholds
 	@PYTHONPATH=loadtest $(PYTHON) -m kairos_loadtest $(ARGS)
 
-fuzz: build/native.stamp build/doors.stamp build/test.stamp ## random and mutated input for minutes; LENGTH=300 (seconds)
-	@KAIROS_FUZZ_SECONDS=$(or $(LENGTH),300) $(PYTHON) -m pytest -q -m fuzz $(ARGS)
+fuzz: ## random and mutated bytes into the wire scanner under sanitizers; LENGTH=300 (seconds)
+	@tests/fuzz/run_wire.sh $(or $(LENGTH),300)
+
+attack: build/native.stamp build/test.stamp ## hostile bytes on the gRPC port, each many times
+	@KAIROS_ATTACK_COUNT=$(or $(COUNT),50) $(PYTHON) -m pytest -q tests/attack $(ARGS)
 
 crash: build/native.stamp build/test.stamp ## kill servers at random moments and check that nothing acknowledged is lost
 	@$(PYTHON) -m pytest -q tests/crash $(ARGS)
+
+soak: build/native.stamp build/test.stamp ## mixed load for long, with the thresholds of loadtest; LENGTH=3600 (seconds)
+	@PYTHONPATH=loadtest $(PYTHON) -m kairos_loadtest mixed --seconds $(or $(LENGTH),3600) $(ARGS)
 
 demo: build ## send a whole event stream; DATA=folder for the public data sets
 	@exec $(PYTHON) -m kairos_server.demo $(if $(DATA),--data $(DATA)) $(ARGS)

@@ -174,7 +174,7 @@ def _settings_collect(
         "KAIROS_SHARED",
         "KAIROS_DEBUG",
         "KAIROS_CORE",
-        "KAIROS_FUZZ_SECONDS",
+        "KAIROS_ATTACK_COUNT",
     }
     unknown = sorted(
         name for name in environment if name.startswith("KAIROS_") and name not in known
