@@ -270,17 +270,20 @@ class _Writer:
     def _conjunctions(self, built: BuiltIndex, rule_first: int) -> np.ndarray:
         """Writes the residual leaves; returns the conjunctions."""
         starts = np.cumsum([0] + [len(column.predicates) for column in built.columns])
-        predicates = np.array(
-            [
-                (number, self._operands.add(p.operands), len(p.operands), int(p.op), b"")
-                if column.residual is not None and column.residual[i]
-                else (0, 0, 0, 0, b"")
-                for number, column in enumerate(built.columns)
-                for i, p in enumerate(column.predicates)
-            ],
-            dtype=tables.LEAF,
-        )
         chosen = starts[built.residual_column] + built.residual_predicate
+        predicates = np.zeros(int(starts[-1]), dtype=tables.LEAF)
+        # In the order of first use, so that the operands of one conjunction share cache lines.
+        uses = np.sort(np.unique(chosen, return_index=True)[1])
+        places = zip(
+            chosen[uses].tolist(),
+            built.residual_column[uses].tolist(),
+            built.residual_predicate[uses].tolist(),
+            strict=True,
+        )
+        for place, number, i in places:
+            predicate = built.columns[number].predicates[i]
+            operands = self._operands.add(predicate.operands)
+            predicates[place] = (number, operands, len(predicate.operands), int(predicate.op), b"")
         first = self._add_leaves(predicates[chosen])
         count = len(built.conjunction_rule)
         sizes = np.bincount(built.residual_conjunction, minlength=count)[:count]
