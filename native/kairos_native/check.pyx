@@ -40,12 +40,8 @@ cdef int32_t check_refuse(pending_request* request, pending_event* event, const 
         request.refusal_capacity = capacity
     refusal = &request.refusals[request.refusal_count]
     refusal.fault = fault[0]
-    # The id helps the sender find the event; a malformed message may have none that can be trusted.
-    refusal.event_id = NULL
-    refusal.event_id_size = 0
-    if fault.status not in (STATUS_WIRE_MALFORMED, STATUS_UTF8_INVALID, STATUS_EVENT_ID_INVALID, STATUS_EVENT_TOO_LARGE):
-        refusal.event_id = scanned.event_id
-        refusal.event_id_size = scanned.event_id_size
+    refusal.event_id = scanned.event_id
+    refusal.event_id_size = scanned.event_id_size
     event.status = fault.status
     event.refusal = request.refusal_count
     request.refusal_count += 1

@@ -291,6 +291,8 @@ cdef int32_t replay_group(commit_state* state, log_reader* reader, uint64_t* mar
         if status != STATUS_OK:
             break
         failed_sequence[0] = frame.sequence
+        if frame.sequence != state.core.applied_sequence + 1:
+            return STATUS_LOG_CORRUPT
         if frame.semantics_version != KAIROS_SEMANTICS_VERSION:
             return STATUS_LOG_SEMANTICS
         if (frame.kind == FRAME_ACTIVATION and frame.payload_size >= 32
@@ -328,6 +330,7 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
     cdef log_reader* reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1, &status)
     if reader == NULL:
         return STATUS_OK if status == STATUS_LOG_END else status
+    log_read_limit(reader, log_sequence_last(state.log))
     while status == STATUS_OK:
         finished = store_reserve(state.core.view, RESERVE_BASE + <uint64_t>KAIROS_COMMIT_RECORDS_MAX * RESERVE_PER_RECORD)
         if finished == STATUS_OK:

@@ -190,6 +190,9 @@ cdef class Engine(_EngineCalls):
         if status == STATUS_LOG_SEMANTICS:
             raise EngineError(f"Record {failed} of the log was written under another semantics version and is not applied yet. "
                               "Start the version that wrote it once, stop it cleanly, then start this one.", status)
+        if status == STATUS_LOG_CORRUPT:
+            raise EngineError(f"The log is damaged, or files are missing, behind record {self.state.core.applied_sequence}. Bring the "
+                              "files back from a copy of the folder `log`.", status)
         if status != STATUS_OK:
             raise EngineError(f"Record {failed} of the log cannot be applied ({STATUS_NAMES.get(status, status)}).", status)
         publish_write(&self.published, self.state.core.tenants, self.state.core.tenant_count, self.state.core.applied_sequence)

@@ -42,7 +42,7 @@ cdef class _EngineInspection(_EngineCheckpoints):
             "duplicate_count": self.state.core.duplicate_count, "fired_count": self.state.core.fired_count,
             "late_count": self.state.core.late_count, "skipped_count": self.state.core.skipped_count,
             "commit_count": self.state.commit_count, "append_ns": self.state.append_ns, "apply_ns": self.state.apply_ns,
-            "log_bytes": log_bytes, "log_syncs": syncs, "log_sync_ns": sync_ns, "log_segments": segments,
+            "log_bytes": log_bytes, "log_syncs": syncs, "log_sync_ns": sync_ns, "log_segments": segments, "log_bytes_cut": log_bytes_cut(self.state.log),
             "view_bytes": used, "map_bytes": mapped, "decision_count": self.reader.decision_count,
             "decision_backlog_bytes": self.reader.records.used, "decisions_lost": self.reader.records_lost,
             "writer_epoch": log_epoch(self.state.log),
