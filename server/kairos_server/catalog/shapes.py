@@ -234,7 +234,7 @@ def _types(fields: Fields, key: str, reserved: Iterable[str]) -> dict[str, Field
                 raise Fault(Reason.NAME_TAKEN, f"{canonical} is always there; leave it out")
             if canonical in result:
                 raise Fault(Reason.KEY_DUPLICATE, f"{canonical} stands twice, in two spellings")
-            if kind not in TYPE_NAMES:
+            if not isinstance(kind, str) or kind not in TYPE_NAMES:
                 raise Fault(
                     Reason.VALUE_INVALID,
                     f"{kind} is not a type.{nearest(str(kind), TYPE_NAMES)} Types: {', '.join(TYPE_NAMES)}",
