@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import uvloop
 from kairos_native.engine import LIMITS, Engine, EngineError, Pending, Refusal
@@ -40,6 +40,7 @@ from kairos_server.tenants import Tenant
 
 _LOG = logging.getLogger("kairos.app")
 FAILURE_GRACE_S: Final = 0.2
+TRANSPORT_GRACE_S: Final = 0.5
 
 
 def clock_us() -> int:
@@ -136,8 +137,7 @@ class App:
         if self._failure is not None:
             # Health already says NOT_SERVING; give watchers a moment to hear it, then crash. The log on disk is the truth.
             await asyncio.sleep(FAILURE_GRACE_S)
-            sys.stderr.flush()
-            os._exit(Exit.SOFTWARE)
+            exit_now(Exit.SOFTWARE)
         await self._drain(transport, gate, health, writer, probes)
         return Exit.OK
 
@@ -151,8 +151,14 @@ class App:
             async with asyncio.timeout(self._config.drain_s):
                 await gate.idle()
         health.close()
-        await transport.stop(0.5)
-        await writer.stop()
+        await transport.stop(TRANSPORT_GRACE_S)
+        try:
+            async with asyncio.timeout(self._limits.flush_s_max):
+                await writer.stop()
+        except TimeoutError:
+            # A disk that hangs must not hang the stop; the log holds what was acknowledged.
+            _LOG.critical("writer does not stop")
+            exit_now(Exit.SOFTWARE)
         await probes.stop()
         _LOG.info("stopped", extra={"calls_cut": gate.calls_in_flight})
 
@@ -182,6 +188,12 @@ class App:
         if self._health is not None:
             self._health.set_all(serving=False)
         self._stop.set()
+
+
+def exit_now(code: Exit) -> NoReturn:
+    """Ends the process without any clean-up: nothing in memory is to be trusted or waited for."""
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def start_error(data: Path, error: BaseException) -> BaseException:

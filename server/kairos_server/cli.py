@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(Exit.CONFIG, str(error))
     except StartError as error:
         return _fail(error.code, str(error))
+    except KeyboardInterrupt:
+        # Ctrl-C before the server was ready; afterwards it drains instead.
+        return Exit.INTERRUPTED
 
 
 def _serve(parsed: argparse.Namespace) -> int:

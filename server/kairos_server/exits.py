@@ -17,6 +17,8 @@ class Exit(IntEnum):
     """The data folder cannot be made or written."""
     CONFIG = 78
     """A flag, a variable or the tenants file is wrong."""
+    INTERRUPTED = 130
+    """Ctrl-C before the server was ready."""
 
 
 class StartError(Exception):

@@ -36,7 +36,8 @@ class Limits:
     deadline_us_min: int = 1_000
     """A call with less time left is refused before any work; about the cost of one durable commit."""
     retry_us_queue: int = 50_000
-    drain_s_max: float = 20.0
+    flush_s_max: float = 60.0
+    """How long a stop waits for the writer to commit what is queued and to close the engine."""
     probe_request_size_max: int = 8 << 10
     probe_connections_max: int = 64
     probe_timeout_s: float = 5.0

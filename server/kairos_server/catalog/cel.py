@@ -135,6 +135,10 @@ class Parser:
             self._compile(text, check=True)
         self._accepted_used.add(text)
 
+    def forget_new(self) -> None:
+        """Forgets what was asked for since the last call: refused documents leave nothing behind."""
+        self._parsed_used, self._accepted_used = {}, set()
+
     def forget_unused(self) -> None:
         """Keeps what was asked for since the last call, and forgets the rest."""
         self._parsed, self._parsed_used = self._parsed_used, {}

@@ -51,7 +51,11 @@ def compile_documents(
 
     Errors: DocumentsRefused with every fault of every document
     """
-    result = Compiler(tenant, bodies, registry, parser).compiled()
+    try:
+        result = Compiler(tenant, bodies, registry, parser).compiled()
+    except DocumentsRefused:
+        parser.forget_new()
+        raise
     parser.forget_unused()
     return result
 
