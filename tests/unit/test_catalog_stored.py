@@ -1,5 +1,7 @@
 """What the catalog stores, and that it compiles to the same plan when read back."""
 
+import json
+
 import pytest
 from kairos_server.catalog import (
     Catalog,
@@ -78,3 +80,18 @@ def test_requests_that_contradict_themselves() -> None:
     ]:
         with pytest.raises(DocumentsRefused, match=words):
             catalog.apply(documents, removed, "", "", 8)
+
+
+def test_the_parser_remembers_stored_documents_only() -> None:
+    catalog = apply("kind: trigger\nid: t\ncondition: event.price > 1").catalog
+    kept = set(catalog._parser._parsed)
+    for index in range(5):
+        changed = DocumentInput(
+            json.dumps({"kind": "trigger", "id": "t", "condition": f"event.price > {index}.5"})
+        )
+        bad = DocumentInput('{"kind": "trigger", "id": "u", "condition": "event.nope"}')
+        with pytest.raises(DocumentsRefused):
+            catalog.apply([changed, bad], [], "", "", 8)
+        assert set(catalog._parser._parsed) == kept
+        catalog = catalog.apply([changed], [], "", "", 8).catalog
+        assert len(catalog._parser._parsed) == len(kept)
