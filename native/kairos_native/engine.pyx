@@ -21,7 +21,7 @@ from kairos_native.dedupe cimport *
 from kairos_native.decide cimport *
 from kairos_native.features cimport feature_view, record_open_session
 from kairos_native.hash cimport kairos_crc32c, kairos_hash64
-from kairos_native.keys cimport STORED_SIZE, put_prefix
+from kairos_native.keys cimport STORED_SIZE, put_big_endian, put_prefix
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
@@ -37,6 +37,10 @@ from kairos_native.tenant cimport *
 from kairos_native.view cimport output, output_bytes
 from kairos_native.wire cimport wire_canonical_name, wire_fault
 
+cdef enum:
+    DEDUPE_DATABASE = 100           # number of the event ids in checkpoints; they stand beside the view's databases
+    DEDUPE_CHUNK_ENTRIES = 65536
+
 include "engine_names.pxi"
 include "engine_state.pxi"
 include "engine_pending.pxi"
@@ -48,21 +52,13 @@ include "engine_calls.pxi"
 KERNELS = {"portable": 0, "avx2": 1, "avx512": 2}
 MESSAGE_SIZE = 512
 QUARANTINE_ATTEMPTS = 3
-DEDUPE_DATABASE = 100
-"""Number of the event ids in checkpoints; they stand beside the view's databases."""
-DEDUPE_CHUNK_ENTRIES = 65536
 
 
 def applied_in(bytes chunk):
     """The applied position, from the chunk that holds META."""
-    used = 0
-    while used < len(chunk):
-        key_size, value_size = (int.from_bytes(chunk[used + i:used + i + 4], "little") for i in (0, 4))
-        key = chunk[used + 8:used + 8 + key_size]
+    for key, value in chunk_entries(chunk):
         if key[6:] == b"applied":
-            start = used + 8 + key_size + STORED_SIZE
-            return int.from_bytes(chunk[start:start + 8], "little")
-        used += 8 + key_size + value_size
+            return int.from_bytes(value[STORED_SIZE:STORED_SIZE + 8], "little")
     raise EngineError("The view has no applied position.", STATUS_RECORD_CORRUPT)
 
 

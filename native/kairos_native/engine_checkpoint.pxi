@@ -1,6 +1,75 @@
 # Checkpoints of the view; see checkpoints.py.
 
 
+def chunk_entries(bytes body):
+    """The (key, value) pairs of a chunk."""
+    found = []
+    used = 0
+    while used < len(body):
+        key_size = int.from_bytes(body[used:used + 4], "little")
+        value_size = int.from_bytes(body[used + 4:used + 8], "little")
+        used += 8
+        found.append((body[used:used + key_size], body[used + key_size:used + key_size + value_size]))
+        used += key_size + value_size
+    return found
+
+
+cdef class _DedupeWalk:
+    """Walks the event-id tables, a chunk of entries at a time, without an object per entry."""
+
+    cdef dedupe_reader* reader
+    cdef output body
+    cdef uint32_t count
+    cdef bint ended
+
+    def __dealloc__(self):
+        if self.reader != NULL:
+            dedupe_reader_close(self.reader)
+        free(self.body.data)
+
+    cdef begin(self, bytes path, uint64_t sequence_max):
+        cdef int32_t status = STATUS_OK
+        self.reader = dedupe_read(path, sequence_max, &status)
+        must(status)
+
+    cdef tuple chunk(self):
+        cdef int32_t status = STATUS_OK
+        self.body.used = 0
+        self.count = 0
+        if not self.ended:
+            with nogil:
+                status = self.fill()
+        if status == STATUS_STORE_NOT_FOUND:
+            self.ended = True
+        else:
+            must(status)
+        return self.count, self.body.data[:self.body.used] if self.body.used else b""
+
+    # One entry: sizes; day (4 bytes, greatest first) and key; sequence and trigger numbers.
+    cdef int32_t fill(self) noexcept nogil:
+        cdef dedupe_entry entry
+        cdef uint32_t sizes[2]
+        cdef uint8_t key[20]
+        cdef int32_t status = STATUS_OK
+        while self.count < DEDUPE_CHUNK_ENTRIES:
+            status = dedupe_next(self.reader, &entry)
+            if status != STATUS_OK:
+                break
+            sizes[0] = 20
+            sizes[1] = 8 + 4 * entry.trigger_count
+            status = output_room(&self.body, 8 + 20 + sizes[1])
+            if status != STATUS_OK:
+                break
+            put_big_endian(key, entry.day, 4)
+            memcpy(key + 4, entry.key, 16)
+            output_bytes(&self.body, sizes, 8)
+            output_bytes(&self.body, key, 20)
+            output_bytes(&self.body, &entry.sequence, 8)
+            output_bytes(&self.body, entry.triggers, 4 * entry.trigger_count)
+            self.count += 1
+        return status
+
+
 cdef class _EngineCheckpoints(_EnginePlans):
     def checkpoint(self):
         chunks = self.checkpoint_chunks()
@@ -39,37 +108,23 @@ cdef class _EngineCheckpoints(_EnginePlans):
         must(status)
         return count, body, following[:key_size]
 
-    def dedupe_entries(self, uint64_t sequence_max=0):
+    def dedupe_entries(self):
         """(day and key, sequence and trigger numbers) of every event id kept, sorted."""
-        cdef int32_t status = STATUS_OK
-        cdef dedupe_entry entry
-        cdef dedupe_reader* reader
-        cdef uint64_t limit = sequence_max or self.state.core.applied_sequence
         found = []
-        reader = dedupe_read(os.fsencode(self.folder.dedupe), limit, &status)
-        must(status)
-        try:
-            status = dedupe_next(reader, &entry)
-            while status == STATUS_OK:
-                key = int(entry.day).to_bytes(4, "big") + entry.key[:16]
-                value = int(entry.sequence).to_bytes(8, "little")
-                if entry.trigger_count:
-                    value += (<const char*>entry.triggers)[:4 * entry.trigger_count]
-                found.append((key, value))
-                status = dedupe_next(reader, &entry)
-            if status != STATUS_STORE_NOT_FOUND:
-                must(status)
-        finally:
-            dedupe_reader_close(reader)
+        for _, _, body in self.dedupe_chunks(self.state.core.applied_sequence):
+            found.extend(chunk_entries(body))
         found.sort()
         return found
 
     def dedupe_chunks(self, uint64_t position):
-        entries = self.dedupe_entries(position)
-        for start in range(0, len(entries), DEDUPE_CHUNK_ENTRIES):
-            part = entries[start:start + DEDUPE_CHUNK_ENTRIES]
-            body = b"".join(len(key).to_bytes(4, "little") + len(value).to_bytes(4, "little") + key + value for key, value in part)
-            yield DEDUPE_DATABASE, len(part), body
+        """Chunks of all event ids that were kept up to a position, in the order of the tables."""
+        cdef _DedupeWalk walk = _DedupeWalk.__new__(_DedupeWalk)
+        walk.begin(os.fsencode(self.folder.dedupe), position)
+        while True:
+            count, body = walk.chunk()
+            if not count:
+                return
+            yield DEDUPE_DATABASE, count, body
 
     cdef restore_checkpoint(self):
         path = checkpoints.newest(self.folder, crc32c)
