@@ -90,7 +90,7 @@ def answer_count(samples: Samples, kind: str, body: bytes) -> None:
 def error_name(error: grpc.aio.AioRpcError) -> str:
     """Returns the reason of a refused call; the code's name where the server stated none."""
     for key, value in error.trailing_metadata() or ():
-        if key == STATUS_KEY:
+        if key == STATUS_KEY and isinstance(value, bytes):
             for detail in status_pb2.Status.FromString(value).details:
                 info = error_details_pb2.ErrorInfo()
                 if detail.Unpack(info):

@@ -57,4 +57,4 @@ def seeds() -> list[tuple[str, bytes]]:
 
 if __name__ == "__main__":
     for kind, data in seeds():
-        print(KINDS[kind], data.hex())  # noqa: T201 - the product
+        print(KINDS[kind], data.hex())

@@ -65,6 +65,6 @@ def test_scanner_agrees_with_protobuf_and_the_rules(kind: str) -> None:
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, message {data.hex()}: {error}") from error
         seen[reason_name(got[0])] += 1
-    print(f"\n{kind}: seed {SEED}, {CASES} cases: {dict(seen.most_common())}")  # noqa: T201 - the seed, for a repeat
+    print(f"\n{kind}: seed {SEED}, {CASES} cases: {dict(seen.most_common())}")
     assert seen["accepted"] > CASES / 10, "too few good cases"
     assert len(seen) > 5, "too few kinds of refusals"

@@ -320,7 +320,8 @@ class _Truth:
 
     def of(self, bucket: int) -> np.ndarray:
         if bucket < BUCKET_ORDER_FIRST:
-            return self._fixed[bucket]
+            fixed: np.ndarray = self._fixed[bucket]
+            return fixed
         if bucket < self._order_end:
             place = bucket - BUCKET_ORDER_FIRST
             holds = (self._low <= place) & (place <= self._high)

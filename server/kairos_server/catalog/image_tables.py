@@ -223,7 +223,10 @@ def _fold(a: np.ndarray, constant: int) -> np.ndarray:
     low_low, low_high = a_low * low, a_low * high
     middle = a_high * low + (low_low >> half)
     carry = (middle & mask) + low_high
-    return (a * np.uint64(constant)) ^ (a_high * high + (middle >> half) + (carry >> half))
+    folded: np.ndarray = (a * np.uint64(constant)) ^ (
+        a_high * high + (middle >> half) + (carry >> half)
+    )
+    return folded
 
 
 def hash64_many(space: np.ndarray, texts: list[bytes]) -> np.ndarray:
