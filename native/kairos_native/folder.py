@@ -121,7 +121,9 @@ def _check_format(root: Path) -> None:
     except ValueError as error:
         raise FolderError(f"The file {path} is damaged. Restore it from a folder of the same version.") from error
     if found != FORMAT:
-        raise FolderError(f"The data folder {root} has the format {found}; this version reads {FORMAT}. Use the version that wrote it.")
+        raise FolderError(
+            f"The data folder {root} has the format {found}; this version reads {FORMAT}. Use the version that wrote it."
+        )
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -181,7 +183,7 @@ def mark_view(folder: Folder, semantics_version: int, *, clean: bool) -> None:
 
 @contextlib.contextmanager
 def open_marker(path: Path) -> Iterator[mmap.mmap]:
-    """Maps the file that outlives a process which dies while it replays: the sequence in work, and how many starts died on it."""
+    """Maps the file that outlives a process which dies in a replay: the sequence in work, how many starts died on it."""
     with open(path, "a+b") as file:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as mapped:
