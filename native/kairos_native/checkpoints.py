@@ -1,8 +1,7 @@
 """Checkpoints: a copy of the view, taken in short ranges while the writer goes on, from which a rebuild starts.
 
 A checkpoint is fuzzy: its parts are of different moments after the position that it names. Replay from that position
-passes over
-what a record's own sequence says is applied, so the result is the same as without a checkpoint.
+passes over what a record's own sequence says is applied, so the result is the same as without a checkpoint.
 """
 
 import json
