@@ -193,6 +193,7 @@ cdef int32_t answer_end(pending_request* request, int64_t now_us) noexcept nogil
 cdef uint32_t commit_records(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
     cdef log_record* record
     cdef pending_event* event
+    cdef kairos_decision decision
     cdef uint32_t i, j, count = 0
     for i in range(request_count):
         for j in range(requests[i].event_count):
@@ -207,6 +208,10 @@ cdef uint32_t commit_records(commit_state* state, pending_request** requests, ui
             record.occurred_us = event.occurred_us
             record.received_us = requests[i].received_us
             record.tenant = requests[i].tenant
+            # Decisions of several tenants are one request; each record names its own.
+            if requests[i].kind == FRAME_DECISION:
+                memcpy(&decision, event.data, sizeof(decision))
+                record.tenant = decision.tenant
             record.kind = requests[i].kind
             count += 1
     return count

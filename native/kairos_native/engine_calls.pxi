@@ -102,16 +102,17 @@ cdef class _EngineCalls(_EngineInspection):
         cdef Pending pending
         cdef output* records = &self.reader.records
         cdef const uint8_t* cursor
+        cdef int64_t received_us
         cdef uint32_t size, count = 0
         cdef size_t used = 0
-        cdef const kairos_decision* header
+        cdef kairos_decision header
         self.alive()
         if not records.used:
             return None
         # One commit takes so many at most; the rest stays for the next call.
         while used < records.used and count < KAIROS_BATCH_EVENTS_MAX:
             memcpy(&size, records.data + used, 4)
-            used += 4 + size
+            used += CAPTURE_PREFIX_SIZE + size
             count += 1
         pending = Pending.__new__(Pending)
         pending.engine = self
@@ -123,15 +124,16 @@ cdef class _EngineCalls(_EngineInspection):
         cursor = <const uint8_t*><const char*>pending.data
         while pending.request.event_count < count:
             memcpy(&size, cursor, 4)
-            header = <const kairos_decision*>(cursor + 4)
-            pending.request.tenant = header.tenant
-            pending.request.received_us = max(pending.request.received_us, header.now_us)
-            pending.request.events[pending.request.event_count].data = cursor + 4
+            memcpy(&received_us, cursor + 4, 8)
+            cursor += CAPTURE_PREFIX_SIZE
+            memcpy(&header, cursor, sizeof(header))
+            pending.request.received_us = max(pending.request.received_us, received_us)
+            pending.request.events[pending.request.event_count].data = cursor
             pending.request.events[pending.request.event_count].size = size
             pending.request.events[pending.request.event_count].occurred_us = header.now_us
             pending.request.payload_size += size
             pending.request.event_count += 1
-            cursor += 4 + size
+            cursor += size
         pending.request.record_count = count
         records.used -= used
         if records.used:

@@ -9,12 +9,16 @@ from kairos_native.view cimport output
 from kairos_native.wire cimport wire_fault
 
 
+cdef enum:
+    CAPTURE_PREFIX_SIZE = 12    # before each captured record: its size (uint32), the time of receipt (int64)
+
+
 cdef struct reader_core:
     const publication* published
     store_reader* reader
     scratch* work
     output answer               # grows to the largest response
-    output records              # decision records captured and not yet taken, each behind its uint32 size
+    output records              # decision records captured and not yet taken, each behind CAPTURE_PREFIX_SIZE bytes
     uint64_t decision_count     # since open; with the epoch the seed of decision ids
     uint64_t records_lost       # captured while the buffer could not grow
     uint32_t writer_epoch

@@ -199,24 +199,26 @@ cdef size_t decide_size_max(const plan* image, uint32_t placement, uint32_t max_
     return ANSWER_BASE_SIZE + max_variants * (size + ANSWER_ITEM_SIZE)
 
 
-# Keeps the record for the writer. Answers do not wait for it; what cannot be kept is counted.
-cdef void decide_capture(reader_core* core, const decide_input* choice, uint32_t tenant, int64_t processing_us,
+# Keeps the record for the writer, behind its size and the time of receipt. Answers do not wait for it; what cannot be kept is
+# counted. The moment of a decision may lie in any future that the caller names, so it is no time of receipt.
+cdef void decide_capture(reader_core* core, const decide_input* choice, uint32_t tenant, int64_t received_us, int64_t processing_us,
                          const uint8_t* request, uint32_t request_size) noexcept nogil:
     cdef const kairos_index* index = &choice.image.indexes[<int>INDEX_DECIDE]
-    cdef size_t size = sizeof(kairos_decision) + index.column_count * sizeof(kairos_value) + request_size + core.answer.used + 8
+    cdef size_t size = sizeof(kairos_decision) + index.column_count * sizeof(kairos_value) + request_size + core.answer.used
     cdef size_t start = core.records.used
     cdef uint32_t i, record_size = 0
     for i in range(index.column_count):
         if core.work.values[i].kind == VALUE_STRING:
             size += core.work.values[i].size
-    size += choice.image.placements[choice.placement].source_count * sizeof(float)
+    size += choice.image.placements[choice.placement].source_count * sizeof(float) + CAPTURE_PREFIX_SIZE
     if start + size > RECORDS_SIZE_MAX or output_room(&core.records, size) != STATUS_OK:
         core.records_lost += 1
         return
     output_bytes(&core.records, &record_size, 4)
+    output_bytes(&core.records, &received_us, 8)
     decide_record(choice, core.work, tenant, processing_us, request, request_size, core.answer.data,
                   <uint32_t>core.answer.used, &core.records)
-    record_size = <uint32_t>(core.records.used - start - 4)
+    record_size = <uint32_t>(core.records.used - start - CAPTURE_PREFIX_SIZE)
     memcpy(core.records.data + start, &record_size, 4)
 
 
@@ -268,5 +270,5 @@ cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* da
     decide_finish(&core.answer, processing_us)
     if core.answer.overflow:
         return intake_fault(fault, STATUS_OUTPUT_FULL, b"", NULL, 0)
-    decide_capture(core, &choice, tenant, processing_us, data, size)
+    decide_capture(core, &choice, tenant, now_us, processing_us, data, size)
     return STATUS_OK

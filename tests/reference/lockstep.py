@@ -35,6 +35,7 @@ class Lockstep:
         self.folder, self.now_us, self.kernel = folder, now_us, kernel
         self.node = Node()
         self.catalogs: dict[int, Catalog] = {}
+        self.decided_us = 0
         self.engine = self._open()
 
     def _open(self) -> Engine:
@@ -42,6 +43,8 @@ class Lockstep:
             str(self.folder), now_us=self.now_us, kernel=self.kernel, map_size=1 << 28, segment_size=1 << 16
         )
         self.node.start(self.now_us)
+        # Decisions that were not taken are gone with the process that answered them.
+        self.decided_us = 0
         return engine
 
     def close(self) -> None:
@@ -123,7 +126,8 @@ class Lockstep:
         pending = self.engine.take_decisions()
         if pending is None:
             return None
-        return pending, Request(-1, 0, silent_count=pending.record_count)
+        decided_us, self.decided_us = self.decided_us, 0
+        return pending, Request(-1, decided_us, silent_count=pending.record_count)
 
     def commit(self, *staged: Staged | None) -> list[Any]:
         """Commits and compares the answers; returns them."""
@@ -159,6 +163,7 @@ class Lockstep:
             return None
         found = personalization_service_pb2.DecideResponse.FromString(response)
         expected = known.decide(data, self.node.sequence, self.now_us)
+        self.decided_us = max(self.decided_us, self.now_us)
         expected.decision_id = self.node.decision_id(tenant)
         found.processing_time_us = 0
         same(found, expected)
