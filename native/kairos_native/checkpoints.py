@@ -30,8 +30,13 @@ class CheckpointError(Exception):
     """A checkpoint is damaged; an older one, or the log alone, must serve."""
 
 
-def write(folder: Folder, position: int, chunks: Iterator[Chunk], crc32c: Crc) -> Path:
-    """Writes and verifies a checkpoint; it exists for a rebuild only once it is whole and on disk."""
+def write(
+    folder: Folder, position: int, chunks: Iterator[Chunk], crc32c: Crc, stop: Callable[[], bool]
+) -> Path | None:
+    """Writes and verifies a checkpoint; it exists for a rebuild only once it is whole and on disk.
+
+    Returns None, and leaves nothing behind, when `stop` says so between two chunks.
+    """
     target = folder.checkpoints / f"{position:020d}"
     if (target / DONE).exists():
         return target
@@ -39,6 +44,9 @@ def write(folder: Folder, position: int, chunks: Iterator[Chunk], crc32c: Crc) -
     target.mkdir()
     with open(target / FILE, "wb") as file:
         for database, count, body in chunks:
+            if stop():
+                shutil.rmtree(target, ignore_errors=True)
+                return None
             file.write(CHUNK.pack(MAGIC, database, count, len(body), crc32c(body)))
             file.write(body)
         file.flush()

@@ -1,6 +1,6 @@
 """The native engine: bytes in, log, apply, decide, bytes out. The only door between Python and the core."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, final
 
 SEMANTICS_VERSION: Final[int]
@@ -52,7 +52,8 @@ class Pending:
 class Engine:
     """One partition: its log, its view, its plans.
 
-    Threads: `commit`, `checkpoint` and `close` belong to one writer thread; everything else to the event loop's thread.
+    Threads: `commit` and `close` belong to one writer thread; `checkpoint`, `dump` and
+    `log_records` to any one thread at a time; everything else to the event loop's thread.
     """
 
     @staticmethod
@@ -107,10 +108,15 @@ class Engine:
         """Every stored document of the tenant."""
     def event_time(self, tenant: int) -> int:
         """Highest occurred time that the tenant has seen; 0 before the first event."""
-    def checkpoint(self) -> None:
-        """Writes a verified fuzzy checkpoint; reads in ranges of under 50 ms each."""
+    def checkpoint(self, stop: Callable[[], bool] | None = None) -> str | None:
+        """Writes and verifies a fuzzy checkpoint beside the writer; returns its folder, None when `stop` said so.
+
+        Bounds: read transactions of about 25 ms; memory of one chunk (4 MiB). Must have returned before `close`.
+        """
     def dump(self, database: str) -> Iterator[tuple[bytes, bytes]]:
         """Sorted (key, value) of one database: meta, subjects, documents, plans or dedupe."""
+    def log_records(self, sequence: int, kind: int = 0) -> list[tuple[int, int, int, int, int, bytes]]:
+        """Durable log records from a position on: (sequence, kind, tenant, occurred_us, received_us, payload); kind 0: all."""
     def figures(self) -> dict[str, int]:
         """Counters and sizes: applied_sequence, log_bytes, log_syncs, log_sync_ns, view_bytes, map_bytes, subjects, …"""
 

@@ -71,13 +71,15 @@ cdef class _DedupeWalk:
 
 
 cdef class _EngineCheckpoints(_EnginePlans):
-    def checkpoint(self):
+    def checkpoint(self, stop=None):
+        self.alive()
         chunks = self.checkpoint_chunks()
         # The tenants' states and the position are of one moment; everything else may be newer.
         first = next(chunks)
         position = applied_in(first[2])
-        path = checkpoints.write(self.folder, position, chain([first], chunks, self.dedupe_chunks(position)), crc32c)
-        return str(path)
+        everything = chain([first], chunks, self.dedupe_chunks(position))
+        path = checkpoints.write(self.folder, position, everything, crc32c, stop or (lambda: False))
+        return None if path is None else str(path)
 
     def checkpoint_chunks(self):
         """Chunks of all databases, the tenants' states first and whole."""

@@ -20,7 +20,7 @@ from kairos_server.catalog import DocumentsRefused
 from kairos_server.config import Config
 from kairos_server.errors import Failed, Refused, refusal_texts, refused_by_engine
 from kairos_server.exits import Exit, StartError
-from kairos_server.ingest import Priority, Writer
+from kairos_server.ingest import Checkpointer, Priority, Writer
 from kairos_server.limits import Limits, limits_read
 from kairos_server.plans import Plans
 from kairos_server.probes import Probes
@@ -112,6 +112,7 @@ class App:
             engine, writer, plans, self._limits, lambda number: names[number]
         )
         self._health = health
+        checkpointer = Checkpointer(engine, self._config.checkpoint_s)
         transport = GrpcioEngine(table, gate, self._limits, clock_us)
         probes = Probes(self._metrics(engine, writer, gate), lambda: health.serving, self._limits)
         self._signals()
@@ -123,6 +124,7 @@ class App:
             await writer.stop()
             raise StartError(Exit.UNAVAILABLE, str(error)) from error
         health.set_all(serving=True)
+        checkpointer.start()
         ready_s = time.monotonic() - started
         _LOG.info(
             "ready",
@@ -138,11 +140,17 @@ class App:
             # Health already says NOT_SERVING; give watchers a moment to hear it, then crash. The log on disk is the truth.
             await asyncio.sleep(FAILURE_GRACE_S)
             exit_now(Exit.SOFTWARE)
-        await self._drain(transport, gate, health, writer, probes)
+        await self._drain(transport, gate, health, checkpointer, writer, probes)
         return Exit.OK
 
     async def _drain(
-        self, transport: GrpcioEngine, gate: Gate, health: Health, writer: Writer, probes: Probes
+        self,
+        transport: GrpcioEngine,
+        gate: Gate,
+        health: Health,
+        checkpointer: Checkpointer,
+        writer: Writer,
+        probes: Probes,
     ) -> None:
         _LOG.info("draining", extra={"calls_in_flight": gate.calls_in_flight})
         health.set_all(serving=False)
@@ -152,6 +160,7 @@ class App:
                 await gate.idle()
         health.close()
         await transport.stop(TRANSPORT_GRACE_S)
+        await checkpointer.stop()
         try:
             async with asyncio.timeout(self._limits.flush_s_max):
                 await writer.stop()

@@ -56,6 +56,8 @@ class Config:
     queue_records_max: int
     queue_size_max: int
     drain_s: float
+    checkpoint_s: float
+    """0: no checkpoints; a rebuild then reads the whole log."""
     log_level: str
     kernel: str
 
@@ -103,6 +105,7 @@ SETTINGS: Final = (
     Setting("queue-records", "65536", "records that may wait for the writer"),
     Setting("queue-size", "256M", "bytes that may wait for the writer"),
     Setting("drain-seconds", "20", "longest time that a stop waits for running calls"),
+    Setting("checkpoint-seconds", "600", "time between checkpoints of the view; 0: none"),
     Setting("log-level", "info", "debug, info, warning or error"),
     Setting("kernel", "", "SIMD kernels: avx512, avx2 or portable; none: the best of this machine"),
 )
@@ -136,6 +139,7 @@ def config_read(flags: Mapping[str, str | None], environment: Mapping[str, str])
         queue_records_max=number("queue-records", 4_096, 1 << 24),
         queue_size_max=number("queue-size", 4 << 20, 1 << 36),
         drain_s=float(number("drain-seconds", 0, 3_600)),
+        checkpoint_s=float(number("checkpoint-seconds", 0, 86_400)),
         log_level=_choice(texts["log-level"], origins["log-level"], LOG_LEVELS),
         kernel=_choice(texts["kernel"], origins["kernel"], KERNELS),
     )
