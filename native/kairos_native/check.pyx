@@ -59,6 +59,8 @@ cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t rece
     if status == STATUS_OK:
         status = intake_check_event(tenant.active, &tenant.settings, &scanned, received_us, &fault)
     if status != STATUS_OK:
+        if not fault.field[0]:
+            intake_fault(&fault, status, b"event", fault.seen, fault.seen_size)
         fault.status = status
         return check_refuse(request, event, &scanned, &fault)
     event.occurred_us = scanned.occurred_us if scanned.has_occurred else received_us

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
@@ -72,12 +72,7 @@ class Plans:
         """
         async with self._locks.setdefault(tenant, asyncio.Lock()):
             stored = self._engine.documents_of(tenant)
-            catalog = self._catalogs.get(tenant)
-            if catalog is None:
-                own = {
-                    key: value for key, value in stored.items() if not key.startswith(SERVER_PREFIX)
-                }
-                catalog = await asyncio.to_thread(Catalog.from_documents, tenant, own)
+            catalog = await self._catalog(tenant, stored)
             applied = await asyncio.to_thread(
                 catalog.apply, list(documents), list(removed), author, note, now_us
             )
@@ -127,6 +122,18 @@ class Plans:
             for key, value in stored.items()
             if key.startswith(PLAN_PREFIX)
         ]
+
+    async def dictionary(self, tenant: int) -> list[tuple[int, str]]:
+        """Returns id and name of every attribute of the tenant, by id."""
+        catalog = await self._catalog(tenant, self._engine.documents_of(tenant))
+        return catalog.dictionary()
+
+    async def _catalog(self, tenant: int, stored: Mapping[str, bytes]) -> Catalog:
+        catalog = self._catalogs.get(tenant)
+        if catalog is None:
+            own = {key: value for key, value in stored.items() if not key.startswith(SERVER_PREFIX)}
+            catalog = await asyncio.to_thread(Catalog.from_documents, tenant, own)
+        return catalog
 
     async def _activate(self, tenant: int, plan_id: bytes, now_us: int) -> PlanRow:
         known = self._engine.documents_of(tenant).get(PLAN_PREFIX + plan_id.hex())

@@ -12,6 +12,7 @@ from .compile import Compiled, compile_documents
 from .documents import KINDS, Body, DocumentInput, canonical_json, read_body
 from .model import PlanModel, SlotKind
 from .registry import Registry
+from .schema import EVENT_FIELDS
 from .shapes import identity
 from .violations import DocumentsRefused, Fault, Place, Reason, Violation, nearest
 
@@ -132,6 +133,10 @@ class Catalog:
         if violations:
             raise DocumentsRefused(violations)
         return self._applied(compiled, inputs, removed, author, note, now_us)
+
+    def dictionary(self) -> list[tuple[int, str]]:
+        """Returns (id, name) of every attribute that a schema ever held: what events may send instead of the name."""
+        return list(enumerate(self.registry.attributes, len(EVENT_FIELDS)))
 
     def compiled(self) -> Compiled:
         """Returns the plan of the stored documents as they are.

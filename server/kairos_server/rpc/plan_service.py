@@ -31,6 +31,7 @@ class PlanService:
             Method(f"/{SERVICE}/ActivatePlan", Kind.UNARY, unary=self._activate),
             Method(f"/{SERVICE}/RollBackPlan", Kind.UNARY, unary=self._roll_back),
             Method(f"/{SERVICE}/ListPlans", Kind.UNARY, unary=self._list),
+            Method(f"/{SERVICE}/GetDictionary", Kind.UNARY, unary=self._dictionary),
         )
 
     async def _apply(self, request: bytes, call: Call) -> bytes:
@@ -87,6 +88,13 @@ class PlanService:
         token = page_token(SERVICE, page[-1].order) if len(rest) > size else ""
         return plans.ListPlansResponse(
             plans=[_plan(row) for row in page], next_page_token=token
+        ).SerializeToString()
+
+    async def _dictionary(self, request: bytes, call: Call) -> bytes:
+        _parsed(plans.GetDictionaryRequest, request)
+        names = await self._plans.dictionary(call.tenant)
+        return plans.GetDictionaryResponse(
+            entries=[plans.DictionaryEntry(name_id=number, name=name) for number, name in names]
         ).SerializeToString()
 
     def _check(self, message: plans.ApplyDocumentsRequest) -> None:

@@ -83,6 +83,24 @@ class ListPlansResponse(_message.Message):
     next_page_token: str
     def __init__(self, plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class GetDictionaryRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetDictionaryResponse(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[DictionaryEntry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[DictionaryEntry, _Mapping]]] = ...) -> None: ...
+
+class DictionaryEntry(_message.Message):
+    __slots__ = ("name_id", "name")
+    NAME_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name_id: int
+    name: str
+    def __init__(self, name_id: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+
 class Plan(_message.Message):
     __slots__ = ("plan_id", "create_time_us", "activate_time_us", "active", "author", "note", "trigger_count", "content_count", "feature_count", "image_bytes")
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]

@@ -55,6 +55,11 @@ class PlanServiceStub:
                 request_serializer=kairos_dot_v1_dot_plan__service__pb2.ListPlansRequest.SerializeToString,
                 response_deserializer=kairos_dot_v1_dot_plan__service__pb2.ListPlansResponse.FromString,
                 _registered_method=True)
+        self.GetDictionary = channel.unary_unary(
+                '/kairos.v1.PlanService/GetDictionary',
+                request_serializer=kairos_dot_v1_dot_plan__service__pb2.GetDictionaryRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_plan__service__pb2.GetDictionaryResponse.FromString,
+                _registered_method=True)
 
 
 class PlanServiceServicer:
@@ -91,6 +96,14 @@ class PlanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDictionary(self, request, context):
+        """Returns the tenant's dictionary of attribute names, so that heavy senders may send ids instead of names. Ids are never
+        reused and never change; an id of documents that are not active yet is refused by Ingest. Errors: none but the common.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlanServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +126,11 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.ListPlans,
                     request_deserializer=kairos_dot_v1_dot_plan__service__pb2.ListPlansRequest.FromString,
                     response_serializer=kairos_dot_v1_dot_plan__service__pb2.ListPlansResponse.SerializeToString,
+            ),
+            'GetDictionary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDictionary,
+                    request_deserializer=kairos_dot_v1_dot_plan__service__pb2.GetDictionaryRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_plan__service__pb2.GetDictionaryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +242,33 @@ class PlanService:
             '/kairos.v1.PlanService/ListPlans',
             kairos_dot_v1_dot_plan__service__pb2.ListPlansRequest.SerializeToString,
             kairos_dot_v1_dot_plan__service__pb2.ListPlansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDictionary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.PlanService/GetDictionary',
+            kairos_dot_v1_dot_plan__service__pb2.GetDictionaryRequest.SerializeToString,
+            kairos_dot_v1_dot_plan__service__pb2.GetDictionaryResponse.FromString,
             options,
             channel_credentials,
             insecure,
