@@ -22,6 +22,7 @@ cdef enum:
     SEEN_SIZE_MAX = 64
     RESERVE_PER_RECORD = 24576      # pages that one record may dirty: a leaf, its overflow, a share of the branches
     RESERVE_BASE = 4194304
+    REPLAY_DAYS_MAX = 2             # days kept behind the look-back: DEDUPE_KEEP_DAYS - DEDUPE_LOOK_BACK_DAYS of apply.pyx
 
 cdef int64_t DAY_US = 86400000000
 
@@ -283,59 +284,108 @@ cdef int32_t commit_run(commit_state* state, pending_request** requests, uint32_
 
 
 # ---------------------------------------------------------------- replay
-cdef int32_t replay_group(commit_state* state, log_reader* reader, uint64_t* marker, uint64_t skip_sequence, uint8_t* plan_id,
-                          uint64_t* failed_sequence) noexcept nogil:
+# What a replay holds from one transaction to the next.
+cdef struct replay:
+    log_reader* reader
+    const kairos_frame* frame       # read and not yet applied; NULL: none
+    const uint8_t* payload
+    uint64_t* marker
+    uint8_t* plan_id
+    uint64_t* failed_sequence
+
+
+cdef int32_t commit_find_skips(commit_state* state, const char* folder) noexcept nogil:
     cdef const kairos_frame* frame
     cdef const uint8_t* payload
-    cdef apply_record source
-    cdef event_outcome outcome
-    cdef uint32_t count = 0
+    cdef void* grown
     cdef int32_t status = STATUS_OK
-    while count < KAIROS_COMMIT_RECORDS_MAX:
-        status = log_next(reader, &frame, &payload)
-        if status != STATUS_OK:
-            break
-        failed_sequence[0] = frame.sequence
-        if frame.sequence != state.core.applied_sequence + 1:
-            return STATUS_LOG_CORRUPT
-        if frame.semantics_version != KAIROS_SEMANTICS_VERSION:
-            return STATUS_LOG_SEMANTICS
-        if (frame.kind == FRAME_ACTIVATION and frame.payload_size >= 32
-                and plan_table_find(state.core.plans, payload) == NULL):
-            memcpy(plan_id, payload, 32)
-            status = STATUS_PLAN_UNKNOWN
-            break
-        source.payload = payload
-        source.sequence = frame.sequence
-        source.occurred_us = frame.occurred_us
-        source.received_us = frame.received_us
-        source.subject_id = frame.subject_id
-        source.payload_size = frame.payload_size
-        source.tenant = frame.tenant
-        source.flags = frame.flags
-        source.kind = frame.kind
-        if frame.sequence == skip_sequence:
-            source.kind = FRAME_SKIP
-            state.core.skipped_count += 1
-        marker[0] = frame.sequence
-        if frame.kind == FRAME_EVENT:
-            status = dedupe_reserve(state.core.ids, <uint32_t>(frame.received_us // DAY_US), 1, KAIROS_TRIGGERS_FIRED_MAX)
-        if status == STATUS_OK:
-            status = apply_one(&state.core, &source, &outcome)
-        if status != STATUS_OK:
-            return status
-        count += 1
-    marker[0] = 0
-    return status if count == 0 or status != STATUS_LOG_END else STATUS_LOG_END
-
-
-cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker, uint64_t skip_sequence,
-                           uint8_t* plan_id, uint64_t* failed_sequence) noexcept nogil:
-    cdef int32_t status = STATUS_OK, finished
     cdef log_reader* reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1, &status)
     if reader == NULL:
         return STATUS_OK if status == STATUS_LOG_END else status
-    log_read_limit(reader, log_sequence_last(state.log))
+    status = log_next(reader, &frame, &payload)
+    while status == STATUS_OK:
+        if frame.kind == FRAME_SKIP and frame.payload_size == 8:
+            grown = realloc(state.skips, (state.skip_count + 1) * 8)
+            if grown == NULL:
+                status = STATUS_NO_MEMORY
+                break
+            state.skips = <uint64_t*>grown
+            memcpy(&state.skips[state.skip_count], payload, 8)
+            state.skip_count += 1
+        status = log_next(reader, &frame, &payload)
+    log_reader_close(reader)
+    return STATUS_OK if status == STATUS_LOG_END else status
+
+
+cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
+    cdef const kairos_frame* frame = run.frame
+    cdef apply_record source
+    cdef event_outcome outcome
+    cdef uint32_t i
+    cdef int32_t status = STATUS_OK
+    source.payload = run.payload
+    source.sequence = frame.sequence
+    source.occurred_us = frame.occurred_us
+    source.received_us = frame.received_us
+    source.subject_id = frame.subject_id
+    source.payload_size = frame.payload_size
+    source.tenant = frame.tenant
+    source.flags = frame.flags
+    source.kind = frame.kind
+    for i in range(state.skip_count):
+        if state.skips[i] == frame.sequence:
+            source.kind = FRAME_SKIP
+            state.core.skipped_count += 1
+    run.marker[0] = frame.sequence
+    if source.kind == FRAME_EVENT:
+        status = dedupe_reserve(state.core.ids, <uint32_t>(frame.received_us // DAY_US), 1, KAIROS_TRIGGERS_FIRED_MAX)
+    return apply_one(&state.core, &source, &outcome) if status == STATUS_OK else status
+
+
+# Applies the records of one transaction. Days of event ids are dropped with a transaction, ten days behind its last record, and
+# each record looks back eight: so that a transaction that is replayed again finds what it found before, it spans two days at most.
+cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
+    cdef uint32_t count = 0, day_first = 0, day
+    cdef int32_t status = STATUS_OK
+    while count < KAIROS_COMMIT_RECORDS_MAX:
+        if run.frame == NULL:
+            status = log_next(run.reader, &run.frame, &run.payload)
+            if status != STATUS_OK:
+                run.frame = NULL
+                break
+        run.failed_sequence[0] = run.frame.sequence
+        if run.frame.semantics_version != KAIROS_SEMANTICS_VERSION:
+            return STATUS_LOG_SEMANTICS
+        if (run.frame.kind == FRAME_ACTIVATION and run.frame.payload_size >= 32
+                and plan_table_find(state.core.plans, run.payload) == NULL):
+            memcpy(run.plan_id, run.payload, 32)
+            status = STATUS_PLAN_UNKNOWN
+            break
+        day = <uint32_t>(run.frame.received_us // DAY_US)
+        if not count:
+            day_first = day
+        elif day > day_first + REPLAY_DAYS_MAX:
+            break
+        status = replay_record(state, run)
+        if status != STATUS_OK:
+            return status
+        run.frame = NULL
+        count += 1
+    run.marker[0] = 0
+    return status
+
+
+cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker, uint8_t* plan_id,
+                           uint64_t* failed_sequence) noexcept nogil:
+    cdef replay run
+    cdef int32_t status = STATUS_OK, finished
+    memset(&run, 0, sizeof(run))
+    run.marker = marker
+    run.plan_id = plan_id
+    run.failed_sequence = failed_sequence
+    run.reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1, &status)
+    if run.reader == NULL:
+        return STATUS_OK if status == STATUS_LOG_END else status
     while status == STATUS_OK:
         finished = store_reserve(state.core.view, RESERVE_BASE + <uint64_t>KAIROS_COMMIT_RECORDS_MAX * RESERVE_PER_RECORD)
         if finished == STATUS_OK:
@@ -343,7 +393,7 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
         if finished != STATUS_OK:
             status = finished
             break
-        status = replay_group(state, reader, marker, skip_sequence, plan_id, failed_sequence)
+        status = replay_group(state, &run)
         if status not in (STATUS_OK, STATUS_LOG_END, STATUS_PLAN_UNKNOWN):
             store_write_abort(state.core.view)
             break
@@ -353,5 +403,5 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
             finished = store_write_commit(state.core.view)
         if finished != STATUS_OK:
             status = finished
-    log_reader_close(reader)
+    log_reader_close(run.reader)
     return STATUS_OK if status == STATUS_LOG_END else status

@@ -21,7 +21,7 @@ from kairos_native.dedupe cimport *
 from kairos_native.decide cimport *
 from kairos_native.features cimport feature_view, record_open_session
 from kairos_native.hash cimport kairos_crc32c, kairos_hash64
-from kairos_native.keys cimport STORED_SIZE, put_big_endian, put_prefix
+from kairos_native.keys cimport STORED_SIZE, put_big_endian, put_prefix, stored_valid
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
@@ -52,6 +52,7 @@ include "engine_calls.pxi"
 KERNELS = {"portable": 0, "avx2": 1, "avx512": 2}
 MESSAGE_SIZE = 512
 QUARANTINE_ATTEMPTS = 3
+VIEW_DAMAGED = "The view is damaged. Remove the folder `view` and start again; it is rebuilt from the log."
 
 
 def applied_in(bytes chunk):
@@ -105,7 +106,6 @@ cdef class Engine(_EngineCalls):
         self.open_view(map_size)
         self.catch_up(now_us)
         self.open_reader()
-        data_folder.mark_view(self.folder, KAIROS_SEMANTICS_VERSION, clean=False)
         self.opened = True
 
     cdef take_texts(self, texts):
@@ -140,58 +140,78 @@ cdef class Engine(_EngineCalls):
         self.state.core.ids = self.ids
         if fresh:
             self.restore_checkpoint()
+        # From here on the view changes without being synced, and a start that is killed may go on where it was.
+        data_folder.mark_view(self.folder, KAIROS_SEMANTICS_VERSION, clean=False)
         self.load_known_plans()
         must(store_write_begin(self.view))
         status = apply_restore(&self.state.core)
         store_write_abort(self.view)
         if status == STATUS_RECORD_CORRUPT:
-            raise EngineError("The view is damaged. Remove the folder `view` and start again; it is rebuilt from the log.", status)
+            raise EngineError(VIEW_DAMAGED, status)
         must(status)
         if self.state.core.applied_sequence > log_sequence_last(self.state.log):
             raise EngineError(
                 f"The view has applied {self.state.core.applied_sequence} records, the log ends at {log_sequence_last(self.state.log)}: "
-                "log files are missing. Bring them back, or remove the folder `view` to go on without them.", STATUS_LOG_CORRUPT)
+                "log files are missing. Bring them back, or remove the folders `view` and `checkpoints` to go on without them.",
+                STATUS_LOG_CORRUPT)
 
     # Brings the view up to the end of the log. A record that ended the process several times in a row is passed over.
     cdef catch_up(self, int64_t now_us):
-        cdef uint8_t plan_id[32]
         cdef uint64_t failed = 0
-        cdef uint64_t skip = 0
-        cdef uint64_t* marker
         cdef int32_t status
-        cdef bytes path = os.fsencode(self.folder.log)
-        cdef const char* log_path = path
         cdef uint8_t[::1] pages
         must(log_begin_epoch(self.state.log, now_us))
         with data_folder.open_marker(self.folder.marker) as mapped:
             pages = mapped
-            marker = <uint64_t*>&pages[0]
-            if marker[0]:
-                marker[1] += 1
-                if marker[1] >= QUARANTINE_ATTEMPTS:
-                    skip = marker[0]
-                    self.append_skip(skip, now_us)
-            else:
-                marker[1] = 0
-            while True:
-                with nogil:
-                    status = commit_replay(&self.state, log_path, marker, skip, plan_id, &failed)
-                if status != STATUS_PLAN_UNKNOWN:
-                    break
-                self.load_plan(plan_id[:32])
-            if status == STATUS_OK:
-                marker[0] = 0
-                marker[1] = 0
-            pages = None
+            try:
+                self.quarantine(<uint64_t*>&pages[0], now_us)
+                status = self.replay_log(<uint64_t*>&pages[0], &failed)
+            finally:
+                # The process lives: no record has ended it, whatever the replay says.
+                (<uint64_t*>&pages[0])[0] = 0
+                pages = None
         if status == STATUS_LOG_SEMANTICS:
             raise EngineError(f"Record {failed} of the log was written under another semantics version and is not applied yet. "
                               "Start the version that wrote it once, stop it cleanly, then start this one.", status)
         if status == STATUS_LOG_CORRUPT:
             raise EngineError(f"The log is damaged, or files are missing, behind record {self.state.core.applied_sequence}. Bring the "
                               "files back from a copy of the folder `log`.", status)
+        if status == STATUS_RECORD_CORRUPT or status == STATUS_DEDUPE_CORRUPT:
+            raise EngineError(f"The view is damaged where record {failed} of the log reads it. Remove the folder `view` and start "
+                              "again; it is rebuilt from the log.", status)
+        if status == STATUS_DISK_FULL:
+            raise EngineError("The disk is full. Free some room and start again.", status)
+        if status == STATUS_MAP_FULL:
+            raise EngineError("The view has reached its map size. Start with a larger one.", status)
         if status != STATUS_OK:
             raise EngineError(f"Record {failed} of the log cannot be applied ({STATUS_NAMES.get(status, status)}).", status)
         publish_write(&self.published, self.state.core.tenants, self.state.core.tenant_count, self.state.core.applied_sequence)
+
+    # Marker: the record in work when the process ended (0: none), how many starts in a row ended in one record, and which.
+    cdef quarantine(self, uint64_t* marker, int64_t now_us):
+        if not marker[0]:
+            marker[1] = 0
+            return
+        marker[1] = marker[1] + 1 if marker[2] == marker[0] else 1
+        marker[2] = marker[0]
+        if marker[1] >= QUARANTINE_ATTEMPTS:
+            self.append_skip(marker[0], now_us)
+
+    cdef int32_t replay_log(self, uint64_t* marker, uint64_t* failed) except -1:
+        cdef uint8_t plan_id[32]
+        cdef bytes path = os.fsencode(self.folder.log)
+        cdef const char* log_path = path
+        cdef int32_t status
+        with nogil:
+            status = commit_find_skips(&self.state, log_path)
+        while status == STATUS_OK:
+            with nogil:
+                status = commit_replay(&self.state, log_path, marker, plan_id, failed)
+            if status != STATUS_PLAN_UNKNOWN:
+                break
+            self.load_plan(plan_id[:32])
+            status = STATUS_OK
+        return status
 
     cdef append_skip(self, uint64_t sequence, int64_t now_us):
         cdef log_record record
@@ -220,5 +240,6 @@ cdef class Engine(_EngineCalls):
             return
         self.opened = False
         self.release()
+        data_folder.sync_view(self.folder)
         data_folder.mark_view(self.folder, KAIROS_SEMANTICS_VERSION, clean=True)
         self.folder.release()

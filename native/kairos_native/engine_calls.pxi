@@ -45,6 +45,8 @@ cdef class _EngineCalls(_EngineInspection):
         cdef uint32_t i
         cdef int32_t status
         self.alive()
+        if self.failed:
+            raise EngineError("A group commit failed before; the process must end and start again.", STATUS_DRAINING)
         for pending in held:
             if pending.engine is not self or pending.committed:
                 raise ValueError("a request belongs to the engine that checked it and is committed once")
@@ -62,6 +64,7 @@ cdef class _EngineCalls(_EngineInspection):
             with nogil:
                 status = commit_run(&self.state, requests, count)
             if status != STATUS_OK:
+                self.failed = True
                 free(requests)
                 raise EngineError(f"A group commit failed with {STATUS_NAMES.get(status, status)}; the process must end and "
                                   "start again: what was acknowledged is in the log.", status)

@@ -77,7 +77,7 @@ cdef class _EngineCheckpoints(_EnginePlans):
         # The tenants' states and the position are of one moment; everything else may be newer.
         first = next(chunks)
         position = applied_in(first[2])
-        everything = chain([first], chunks, self.dedupe_chunks(position))
+        everything = chain([first], chunks, self.dedupe_behind())
         path = checkpoints.write(self.folder, position, everything, crc32c, stop or (lambda: False))
         return None if path is None else str(path)
 
@@ -91,6 +91,12 @@ cdef class _EngineCheckpoints(_EnginePlans):
                     yield database, count, body
                 if not key:
                     break
+
+    # A subject that was read after `position` may hold later events, and replay passes over these: so their ids must be here, all up
+    # to a position that is read last. Ids of events that replay does apply are kept once again, which changes nothing.
+    def dedupe_behind(self):
+        _, body, _ = self.read_chunk(STORE_META, b"\0")
+        yield from self.dedupe_chunks(applied_in(body))
 
     cdef tuple read_chunk(self, uint32_t database, bytes key):
         cdef unsigned char following[511]

@@ -17,11 +17,10 @@ cdef class _EnginePlans(_EngineState):
         if bytes(image.header.plan_id[:32]) != plan_id:
             plan_free(image)
             raise EngineError(f"The plan image {path} holds another plan. Restore the file.", STATUS_IMAGE_CORRUPT)
-        place = self.plans.count
-        for i in range(self.plans.count):
-            if self.plans.entries[i].image == NULL:
-                place = i
-                break
+        place = self.free_place()
+        if place == PLANS_LOADED_MAX:
+            self.unload_plans()
+            place = self.free_place()
         if place == PLANS_LOADED_MAX:
             plan_free(image)
             raise EngineError(f"More than {PLANS_LOADED_MAX} plans are in use at once.", STATUS_NO_MEMORY)
@@ -32,29 +31,53 @@ cdef class _EnginePlans(_EngineState):
             self.plans.count += 1
         self.slot_names.pop(plan_id, None)
 
+    cdef uint32_t free_place(self):
+        cdef uint32_t i
+        for i in range(self.plans.count):
+            if self.plans.entries[i].image == NULL:
+                return i
+        return self.plans.count
+
+    cdef bint image_in_work(self, const plan* image):
+        """The scratch memory of either thread is cut to this plan; another plan at its address would be taken for it."""
+        return (self.state.core.work.image == image
+                or (self.reader.work != NULL and self.reader.work.image == image))
+
     # Frees plans that no tenant uses and no record on its way names.
     cdef unload_plans(self):
         cdef tenant_state tenant
         cdef uint32_t i, j
         used = set()
         for j in range(<uint32_t>KAIROS_TENANTS_MAX):
-            publish_read(&self.published, j, &tenant)
+            # While the log is replayed nothing is published yet, and no writer is at work.
+            if self.opened:
+                publish_read(&self.published, j, &tenant)
+            else:
+                tenant = self.state.core.tenants[j]
             if tenant.known and tenant.active != NULL:
                 used.add(<size_t>tenant.active)
         for i in range(self.plans.count):
             if (self.plans.entries[i].image != NULL and self.plans.entries[i].pins == 0
-                    and <size_t>self.plans.entries[i].image not in used and self.reader.work.image != self.plans.entries[i].image):
+                    and <size_t>self.plans.entries[i].image not in used and not self.image_in_work(self.plans.entries[i].image)):
                 image = self.plans.entries[i].image
                 self.plans.entries[i].image = NULL
                 plan_free(image)
 
-    # The plans that the view's tenants decide with.
+    # The plans that the view's tenants decide with: the last activations up to the applied position. A checkpoint may hold later
+    # ones, which the replay comes to.
     cdef load_known_plans(self):
+        applied = 0
+        for key, value in self.walk(STORE_META, b""):
+            if key[6:] == b"applied":
+                applied = int.from_bytes(value[STORED_SIZE:STORED_SIZE + 8], "little")
         newest = {}
         for key, value in self.walk(STORE_PLANS, b""):
-            newest[key[:6]] = value[STORED_SIZE + 8:STORED_SIZE + 40]
-        for plan_id in newest.values():
-            self.load_plan(plan_id)
+            if int.from_bytes(key[6:], "big") <= applied:
+                newest[key[:6]] = value
+        for value in newest.values():
+            if not stored_valid(<const uint8_t*><const char*>value, len(value)) or len(value) != STORED_SIZE + 40:
+                raise EngineError(VIEW_DAMAGED, STATUS_RECORD_CORRUPT)
+            self.load_plan(value[STORED_SIZE + 8:])
 
     def store_plan(self, bytes image):
         self.alive()

@@ -12,6 +12,7 @@ cdef class _EngineState:
     cdef list texts
     cdef dict slot_names
     cdef bint opened
+    cdef bint failed            # a commit failed: what this process holds in memory is no longer what the log says
 
     def __dealloc__(self):
         self.release()
@@ -39,7 +40,10 @@ cdef class _EngineState:
         apply_close(&self.state.core)
         publish_close(&self.published)
         free(self.state.records)
+        free(self.state.skips)
         free(self.state.body.data)
+        self.state.skips = NULL
+        self.state.skip_count = 0
         self.state.records = NULL
         self.state.body.data = NULL
         if self.plans.entries != NULL:

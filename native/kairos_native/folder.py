@@ -176,6 +176,16 @@ def discard_view(folder: Folder) -> None:
     shutil.rmtree(folder.view, ignore_errors=True)
 
 
+def sync_view(folder: Folder) -> None:
+    """Brings every file of the view to the disk; only then may it be called clean."""
+    for path in [*folder.view.rglob("*"), folder.view]:
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+
+
 def mark_view(folder: Folder, semantics_version: int, *, clean: bool) -> None:
     state = {"boot_id": boot_id(), "clean": clean, "semantics_version": semantics_version}
     write_durably(folder.state, json.dumps(state, sort_keys=True).encode() + b"\n")
