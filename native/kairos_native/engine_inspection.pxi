@@ -45,5 +45,11 @@ cdef class _EngineInspection(_EngineCheckpoints):
             "log_bytes": log_bytes, "log_syncs": syncs, "log_sync_ns": sync_ns, "log_segments": segments, "log_bytes_cut": log_bytes_cut(self.state.log),
             "view_bytes": used, "map_bytes": mapped, "decision_count": self.reader.decision_count,
             "decision_backlog_bytes": self.reader.records.used, "decisions_lost": self.reader.records_lost,
-            "writer_epoch": log_epoch(self.state.log),
+            "writer_epoch": log_epoch(self.state.log), "plans_loaded": self.plans_loaded(),
         }
+
+    cdef uint32_t plans_loaded(self):
+        cdef uint32_t i, count = 0
+        for i in range(self.plans.count):
+            count += self.plans.entries[i].image != NULL
+        return count

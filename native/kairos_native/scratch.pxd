@@ -6,7 +6,8 @@ from kairos_native.view cimport arena
 
 
 cdef struct scratch:
-    const plan* image           # the plan that the sizes below fit; NULL: none yet
+    uint8_t plan_id[32]         # the plan that the sizes below fit; an address could be given to another plan
+    const plan* image           # where it is; NULL: none yet
     arena message               # names and lists of the message being scanned
     kairos_value* fields        # image.event_field_count
     kairos_value* context       # image.context_field_count

@@ -1,7 +1,7 @@
 # Contract in scratch.pxd.
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_RECORD_SIZE_MAX
@@ -69,7 +69,8 @@ cdef void scratch_free(scratch* work) noexcept nogil:
 cdef int32_t scratch_fit(scratch* work, const plan* image) noexcept nogil:
     cdef uint32_t columns = 1, word_count = 8, rule_count = 1, sources = 1, stride = 16, candidates = 0, i
     cdef const kairos_index* index
-    if work.image == image:
+    if work.image != NULL and memcmp(work.plan_id, image.header.plan_id, 32) == 0:
+        work.image = image
         return STATUS_OK
     scratch_drop(work)
     for i in range(INDEX_COUNT):
@@ -98,6 +99,7 @@ cdef int32_t scratch_fit(scratch* work, const plan* image) noexcept nogil:
     for i in range(image.placement_count):
         scratch_biases(work, image, &image.placements[i])
     work.image = image
+    memcpy(work.plan_id, image.header.plan_id, 32)
     return STATUS_OK
 
 
