@@ -28,7 +28,7 @@ if _version_not_supported:
 class IngestServiceStub:
     """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next read.
     Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL) with
-    `google.rpc.RetryInfo`, UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
+    `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
     """
 
     def __init__(self, channel):
@@ -52,7 +52,7 @@ class IngestServiceStub:
 class IngestServiceServicer:
     """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next read.
     Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL) with
-    `google.rpc.RetryInfo`, UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
+    `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
     """
 
     def Ingest(self, request, context):
@@ -95,7 +95,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 class IngestService:
     """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next read.
     Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL) with
-    `google.rpc.RetryInfo`, UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
+    `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
     """
 
     @staticmethod
