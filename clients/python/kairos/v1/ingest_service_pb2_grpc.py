@@ -26,9 +26,10 @@ if _version_not_supported:
 
 
 class IngestServiceStub:
-    """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next read.
-    Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL) with
-    `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
+    """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next
+    read. Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL,
+    MAP_FULL) with `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE
+    (DRAINING), DEADLINE_EXCEEDED.
     """
 
     def __init__(self, channel):
@@ -50,22 +51,25 @@ class IngestServiceStub:
 
 
 class IngestServiceServicer:
-    """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next read.
-    Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL) with
-    `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
+    """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next
+    read. Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL,
+    MAP_FULL) with `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE
+    (DRAINING), DEADLINE_EXCEEDED.
     """
 
     def Ingest(self, request, context):
-        """Takes one event and says which triggers it fired. Idempotent by `event_id`. Errors: INVALID_ARGUMENT with
-        `google.rpc.BadRequest` (field and rule) and `google.rpc.ErrorInfo` (reason).
+        """Takes one event and says which triggers it fired. Idempotent by `event_id`.
+        Errors: INVALID_ARGUMENT with `google.rpc.BadRequest` (field and rule) and
+        `google.rpc.ErrorInfo` (reason).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IngestBatch(self, request, context):
-        """Takes up to 1,000 events, applied in the order given. A bad event is refused with its reason, the others go on.
-        Idempotent by `event_id`. Errors: INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE, WIRE_MALFORMED).
+        """Takes up to 1,000 events, applied in the order given. A bad event is refused with its reason,
+        the others go on. Idempotent by `event_id`. Errors: INVALID_ARGUMENT (BATCH_EMPTY,
+        BATCH_TOO_LARGE, WIRE_MALFORMED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,9 +97,10 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService:
-    """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next read.
-    Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL) with
-    `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE (DRAINING), DEADLINE_EXCEEDED.
+    """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next
+    read. Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL,
+    MAP_FULL) with `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE
+    (DRAINING), DEADLINE_EXCEEDED.
     """
 
     @staticmethod

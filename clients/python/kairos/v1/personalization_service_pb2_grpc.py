@@ -47,11 +47,13 @@ class PersonalizationServiceServicer:
     """
 
     def Decide(self, request, context):
-        """Chooses content for one placement: filters the placement's candidates by eligibility, schedule and consent, orders them
-        by priority, then score, and answers the best; where none is left, the placement's fallback. Reads its own writes:
-        every event acknowledged before is seen. Changes nothing about the subject; the decision is recorded in the log after the
-        answer. An unknown subject is decided as one without history. Errors: INVALID_ARGUMENT (PLACEMENT_MISSING,
-        MAX_VARIANTS_INVALID, SUBJECT_MISSING, TIME_NOT_ALLOWED, …), NOT_FOUND (PLACEMENT_UNKNOWN), FAILED_PRECONDITION (PLAN_MISSING).
+        """Chooses content for one placement: filters the placement's candidates by eligibility, schedule
+        and consent, orders them by priority, then score, and answers the best; where none is left, the
+        placement's fallback. Reads its own writes:
+        every event acknowledged before is seen. Changes nothing about the subject; the decision is
+        recorded in the log after the answer. An unknown subject is decided as one without history.
+        Errors: INVALID_ARGUMENT (PLACEMENT_MISSING, MAX_VARIANTS_INVALID, SUBJECT_MISSING,
+        TIME_NOT_ALLOWED, …), NOT_FOUND (PLACEMENT_UNKNOWN), FAILED_PRECONDITION (PLAN_MISSING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -67,23 +67,25 @@ class PlanServiceServicer:
     """
 
     def ApplyDocuments(self, request, context):
-        """Validates and stores documents and compiles all documents of the tenant into a plan. All or nothing: one bad document
-        refuses the call. Idempotent: the same documents give the same plan. Errors: INVALID_ARGUMENT (DOCUMENT_INVALID) with one
-        field violation per fault.
+        """Validates and stores documents and compiles all documents of the tenant into a plan. All or
+        nothing: one bad document refuses the call. Idempotent: the same documents give the same plan.
+        Errors: INVALID_ARGUMENT (DOCUMENT_INVALID) with one field violation per fault.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ActivatePlan(self, request, context):
-        """Makes a plan the one that decides, from the next log record on. Idempotent. Errors: NOT_FOUND (PLAN_UNKNOWN).
+        """Makes a plan the one that decides, from the next log record on. Idempotent.
+        Errors: NOT_FOUND (PLAN_UNKNOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollBackPlan(self, request, context):
-        """Activates the plan that was active before the present one. Errors: FAILED_PRECONDITION (PLAN_MISSING).
+        """Activates the plan that was active before the present one.
+        Errors: FAILED_PRECONDITION (PLAN_MISSING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,8 +99,9 @@ class PlanServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDictionary(self, request, context):
-        """Returns the tenant's dictionary of attribute names, so that heavy senders may send ids instead of names. Ids are never
-        reused and never change; an id of documents that are not active yet is refused by Ingest. Errors: none but the common.
+        """Returns the tenant's dictionary of attribute names, so that heavy senders may send ids instead
+        of names. Ids are never reused and never change; an id of documents that are not active yet is
+        refused by Ingest. Errors: none but the common.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

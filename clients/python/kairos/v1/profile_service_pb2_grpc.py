@@ -47,8 +47,9 @@ class ProfileServiceServicer:
     """
 
     def GetProfile(self, request, context):
-        """Returns what is known of a subject, with every event acknowledged before. Errors: NOT_FOUND (SUBJECT_NOT_FOUND),
-        INVALID_ARGUMENT (SUBJECT_MISSING, TIME_NOT_ALLOWED), FAILED_PRECONDITION (PLAN_MISSING).
+        """Returns what is known of a subject, with every event acknowledged before. Errors: NOT_FOUND
+        (SUBJECT_NOT_FOUND), INVALID_ARGUMENT (SUBJECT_MISSING, TIME_NOT_ALLOWED), FAILED_PRECONDITION
+        (PLAN_MISSING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,8 +47,10 @@ class TriggerServiceServicer:
     """
 
     def Evaluate(self, request, context):
-        """Says which triggers an event would fire if it were ingested now. Changes nothing and records nothing. Idempotent.
-        Errors: INVALID_ARGUMENT as for Ingest, NOT_FOUND (TRIGGER_UNKNOWN), FAILED_PRECONDITION (PLAN_MISSING).
+        """Says which triggers an event would fire if it were ingested now. Changes nothing and records
+        nothing. Idempotent.
+        Errors: INVALID_ARGUMENT as for Ingest, NOT_FOUND (TRIGGER_UNKNOWN),
+        FAILED_PRECONDITION (PLAN_MISSING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
