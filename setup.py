@@ -11,7 +11,8 @@ FOLDER = "native/kairos_native"
 # Every .pyx is a module; their floors stand in docs/adr/0001-floors.md and tests/tidy holds them.
 MODULES = sorted(os.path.basename(path)[:-4] for path in glob.glob(f"{FOLDER}/*.pyx"))
 HEADERS = sorted(glob.glob(f"{FOLDER}/*.h"))
-# Set to 0 where the modules are compiled by a step of their own, so that an editable install does not compile them twice.
+# Set to 0 where the modules are compiled by a step of their own, so that an editable install does
+# not compile them twice.
 CORE = os.environ.get("KAIROS_CORE") != "0"
 JOBS = os.cpu_count() or 1
 ARGUMENTS = [

@@ -1,4 +1,6 @@
-"""`python -m kairos_loadtest`: runs scenarios against a server, its own unless an address is given."""
+"""`python -m kairos_loadtest`: runs scenarios against a server,
+its own unless an address is given.
+"""
 
 import argparse
 import asyncio
@@ -41,7 +43,9 @@ class Target:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns 0, 1 when an enforced budget was missed or the server failed, 2 for wrong arguments."""
+    """Returns 0, 1 when an enforced budget was missed or the server failed,
+    2 for wrong arguments.
+    """
     options = _options(arguments)
     try:
         thresholds = thresholds_read(options.thresholds)
@@ -65,7 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def target_of(options: argparse.Namespace) -> Iterator[Target]:
-    """Yields the server to test: the one named, or one of our own with a live tenant and the demo pack."""
+    """Yields the server to test: the one named, or one of our own with a live tenant
+    and the demo pack.
+    """
     if options.address:
         yield Target(options.address, options.key, options.pid)
         return

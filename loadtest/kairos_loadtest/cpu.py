@@ -5,7 +5,10 @@ from pathlib import Path
 
 
 def cpu_s(pid: int) -> float:
-    """Returns the CPU seconds, user and system, that a process has used. Errors: OSError when there is none."""
+    """Returns the CPU seconds, user and system, that a process has used.
+
+    Errors: OSError when there is none.
+    """
     text = Path(f"/proc/{pid}/stat").read_text()
     # The second field is the command in parentheses and may itself hold blanks and parentheses.
     fields = text.rpartition(")")[2].split()

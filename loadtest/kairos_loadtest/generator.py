@@ -1,4 +1,6 @@
-"""The open loop: sends each request at its intended time, however slow the server is, and measures from that time."""
+"""The open loop: sends each request at its intended time, however slow the server is,
+and measures from that time.
+"""
 
 import asyncio
 import time
@@ -26,7 +28,8 @@ STATUS_KEY = "grpc-status-details-bin"
 class Load:
     """One run against one server.
 
-    Calls in flight are not bounded: a bound would close the loop. The deadline bounds them by time instead.
+    Calls in flight are not bounded: a bound would close the loop.
+    The deadline bounds them by time instead.
     """
 
     channels: Sequence[grpc.aio.Channel]
@@ -37,13 +40,16 @@ class Load:
     in_flight_max: int = 0
 
     async def run(self, requests: Sequence[Request], times_s: Sequence[float]) -> float:
-        """Sends all requests at their times and waits for all answers; returns the seconds from first to last."""
+        """Sends all requests at their times and waits for all answers;
+        returns the seconds from first to last.
+        """
         start_ns = time.perf_counter_ns()
         tasks: set[asyncio.Task[None]] = set()
         for index, (request, moment_s) in enumerate(zip(requests, times_s, strict=True)):
             intended_ns = start_ns + int(moment_s * 1e9)
             wait_s = (intended_ns - time.perf_counter_ns()) / 1e9
-            # Also without a wait the loop has to run, or answers would not be read while the generator is behind.
+            # Also without a wait the loop has to run, or answers would not be read while the
+            # generator is behind.
             await asyncio.sleep(max(wait_s, 0))
             task = asyncio.create_task(
                 self._send(request, self.channels[index % len(self.channels)], intended_ns)
@@ -59,7 +65,8 @@ class Load:
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         samples.lag_us.append((time.perf_counter_ns() - intended_ns) // 1000)
         metadata = (("authorization", f"Bearer {self.key}"),)
-        # Without serializers the call takes and gives bytes; answers are parsed after the clock was read.
+        # Without serializers the call takes and gives bytes; answers are parsed after
+        # the clock was read.
         call: Any = channel.unary_unary(request.method)
         try:
             body = await call(request.body, timeout=self.timeout_s, metadata=metadata)
@@ -73,7 +80,9 @@ class Load:
 
 
 def answer_count(samples: Samples, kind: str, body: bytes) -> None:
-    """Adds what an answer says of itself: the server's processing time, accepted events, refusals inside a batch."""
+    """Adds what an answer says of itself: the server's processing time, accepted events,
+    refusals inside a batch.
+    """
     answer = ANSWERS[kind].FromString(body)
     samples.processing_us.append(answer.processing_time_us)
     if kind == "ingest":

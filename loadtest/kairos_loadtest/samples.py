@@ -10,8 +10,9 @@ PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
 class Samples:
     """Latencies and failures of one kind of call.
 
-    Units: microseconds. `latency_us` runs from the intended send time, so that waiting behind a slow server counts (no
-    coordinated omission); `lag_us` from the intended to the real send time, which is the generator's own fault.
+    Units: microseconds. `latency_us` runs from the intended send time, so that waiting behind a
+    slow server counts (no coordinated omission); `lag_us` from the intended to the real send time,
+    which is the generator's own fault.
     """
 
     latency_us: list[int] = field(default_factory=list)
@@ -46,7 +47,8 @@ def percentiles(values: list[int]) -> dict[str, int]:
 def rank_of(percent: float, count: int) -> int:
     """Returns the rank, from 1, of the smallest value that `percent` of the values do not exceed.
 
-    In thousandths of a percent and whole numbers: 99.9 is not a binary fraction, and its product must not round up a rank.
+    In thousandths of a percent and whole numbers: 99.9 is not a binary fraction, and its product
+    must not round up a rank.
     """
     thousandths = round(percent * 1000)
     return max(-(-thousandths * count // 100_000), 1)

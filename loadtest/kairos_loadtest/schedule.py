@@ -8,7 +8,8 @@ def arrivals_s(rate: float, duration_s: float, seed: int) -> list[float]:
     """Returns the intended send times of a Poisson process, seconds from the start, ascending.
 
     A schedule made beforehand cannot wait for a slow server; that is what makes the loop open.
-    Bounds: every time is in [0, duration_s). Errors: ValueError unless rate and duration are positive.
+    Bounds: every time is in [0, duration_s).
+    Errors: ValueError unless rate and duration are positive.
     """
     if rate <= 0 or duration_s <= 0:
         raise ValueError("rate and duration must be positive")

@@ -68,7 +68,8 @@ class Folder:
 def take_folder(path: str) -> Folder:
     """Creates the folder where needed, checks it and takes its lock.
 
-    Errors: FolderError: not writable, on a network file system, of another format, or owned by another process.
+    Errors: FolderError: not writable, on a network file system, of another format,
+    or owned by another process.
     """
     root = Path(path).absolute()
     try:
@@ -96,7 +97,9 @@ def take_folder(path: str) -> Folder:
 
 
 def _check_file_system(root: Path) -> None:
-    """Memory maps and locks of network file systems do not keep what the log and the view promise."""
+    """Memory maps and locks of network file systems do not keep what the log
+    and the view promise.
+    """
     best, kind = "", ""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_text().splitlines():
@@ -159,8 +162,8 @@ def boot_id() -> str:
 def view_trusted(folder: Folder, semantics_version: int) -> bool:
     """True when the view holds all that was written to it.
 
-    The view is not synced by itself: after a crash of the operating system (another boot, and not closed cleanly) its pages may
-    be of different moments.
+    The view is not synced by itself: after a crash of the operating system (another boot, and not
+    closed cleanly) its pages may be of different moments.
     """
     try:
         state = json.loads(folder.state.read_bytes())
@@ -193,7 +196,9 @@ def mark_view(folder: Folder, semantics_version: int, *, clean: bool) -> None:
 
 @contextlib.contextmanager
 def open_marker(path: Path) -> Iterator[mmap.mmap]:
-    """Maps the file that outlives a process which dies in a replay: the sequence in work, how many starts died on it."""
+    """Maps the file that outlives a process which dies in a replay: the sequence in work, how many
+    starts died on it.
+    """
     with open(path, "a+b") as file:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as mapped:

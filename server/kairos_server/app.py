@@ -1,4 +1,6 @@
-"""The composition root: builds the parts of a server, starts them in order, stops them in the opposite order."""
+"""The composition root: builds the parts of a server, starts them in order,
+stops them in the opposite order.
+"""
 
 import asyncio
 import contextlib
@@ -137,7 +139,8 @@ class App:
         banner(self._config, grpc_port, http_port, secrets, ready_s)
         await self._stop.wait()
         if self._failure is not None:
-            # Health already says NOT_SERVING; give watchers a moment to hear it, then crash. The log on disk is the truth.
+            # Health already says NOT_SERVING; give watchers a moment to hear it, then crash. The
+            # log on disk is the truth.
             await asyncio.sleep(FAILURE_GRACE_S)
             exit_now(Exit.SOFTWARE)
         await self._drain(transport, gate, health, checkpointer, writer, probes)

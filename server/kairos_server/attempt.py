@@ -1,4 +1,6 @@
-"""`kairos try`: a person browses, is about to leave, and is decided for; each answer of a running server is printed as text."""
+"""`kairos try`: a person browses, is about to leave, and is decided for; each answer of a running
+server is printed as text.
+"""
 
 import sys
 import time
@@ -25,7 +27,10 @@ VISIT = ("page_view", "scroll", "page_view", "page_view", "scroll", "page_view",
 
 
 def attempt(address: str, key: str) -> int:
-    """Sends the calls; returns the exit code. The subject is always the same, so that its profile grows."""
+    """Sends the calls; returns the exit code.
+
+    The subject is always the same, so that its profile grows.
+    """
     try:
         with grpc.insecure_channel(address) as channel:
             _visit(channel, (("authorization", f"Bearer {key}"),))

@@ -11,7 +11,10 @@ from kairos_server.logs import logs_start
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code. Every expected failure is one line on standard error."""
+    """Runs one command; returns the exit code.
+
+    Every expected failure is one line on standard error.
+    """
     parser = argparse.ArgumentParser(
         prog="kairos", description="A low-latency decision server for marketing automation."
     )
@@ -45,15 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(parsed: argparse.Namespace) -> int:
     config = config_read(vars(parsed), os.environ)
-    # Read by the gRPC library when it is imported: no fork handlers (the server never forks), and no log lines of its own
-    # beside ours.
+    # Read by the gRPC library when it is imported: no fork handlers (the server never forks), and
+    # no log lines of its own beside ours.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logs_start(config.log_level)
     try:
         from kairos_server.app import serve  # noqa: PLC0415  # after the variables above
     except (ImportError, TypeError) as error:
-        # TypeError: modules of the core that were compiled at different times do not fit each other.
+        # TypeError: modules of the core that were compiled at different times do
+        # not fit each other.
         raise StartError(
             Exit.SOFTWARE, f"the native core cannot be loaded ({error}). Run `make build`."
         ) from error

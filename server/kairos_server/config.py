@@ -1,4 +1,6 @@
-"""The configuration of one server process: flags and KAIROS_* variables, checked once, then never changed."""
+"""The configuration of one server process: flags and KAIROS_* variables, checked once,
+then never changed.
+"""
 
 import argparse
 import ipaddress
@@ -63,7 +65,9 @@ class Config:
 
     @property
     def engine_folder(self) -> Path:
-        """Log, view and plans of the partition; the data folder itself holds what all partitions share."""
+        """Log, view and plans of the partition; the data folder itself holds what
+        all partitions share.
+        """
         return self.data / f"partition-{self.partition}"
 
     @property
@@ -74,7 +78,10 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: `--name` and KAIROS_NAME. A flag beats the variable, the variable beats the default."""
+    """One setting: `--name` and KAIROS_NAME.
+
+    A flag beats the variable, the variable beats the default.
+    """
 
     name: str
     default: str
@@ -159,7 +166,11 @@ def address_parse(text: str, origin: str) -> Address:
 
 
 def size_parse(text: str, origin: str, low: int, high: int) -> int:
-    """Returns a whole number with an optional binary unit, K, M, G or T. Bounds: both inclusive. Errors: ConfigError."""
+    """Returns a whole number with an optional binary unit, K, M, G or T.
+
+    Bounds: both inclusive.
+    Errors: ConfigError.
+    """
     found = _SIZE.match(text.strip())
     if found is None:
         raise ConfigError(

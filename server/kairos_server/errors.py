@@ -1,4 +1,6 @@
-"""What a refused call is told: one table from reason to gRPC code, rule and remedy, and its google.rpc.Status bytes."""
+"""What a refused call is told: one table from reason to gRPC code, rule and remedy, and its
+google.rpc.Status bytes.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +40,9 @@ class Code(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One reason: the code, the rule that was broken, what to do, and after which delay a repeat makes sense."""
+    """One reason: the code, the rule that was broken, what to do,
+    and after which delay a repeat makes sense.
+    """
 
     code: Code
     rule: str
@@ -48,7 +52,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One fault in a request: where it is, and a sentence that says what is wrong and what to do."""
+    """One fault in a request: where it is, and a sentence that says what is
+    wrong and what to do.
+    """
 
     field: str
     description: str
@@ -243,7 +249,10 @@ ROWS: Final[Mapping[str, Row]] = {
 
 
 class Refused(Exception):
-    """A call that is refused. `reason` is a name of kairos.v1.ErrorReason without prefix; transports send `status_bytes`."""
+    """A call that is refused.
+
+    `reason` is a name of kairos.v1.ErrorReason without prefix; transports send `status_bytes`.
+    """
 
     def __init__(
         self,
@@ -265,7 +274,9 @@ class Refused(Exception):
         super().__init__(f"{reason}: {self.message}")
 
     def status_bytes(self) -> bytes:
-        """Returns the encoded google.rpc.Status with ErrorInfo and, where they say something, BadRequest and RetryInfo."""
+        """Returns the encoded google.rpc.Status with ErrorInfo and, where they say something,
+        BadRequest and RetryInfo.
+        """
         details: list[any_pb2.Any] = []
         metadata = {
             name: text for name, text in (("field", self.field), ("seen", self.seen)) if text
@@ -297,7 +308,10 @@ class Refused(Exception):
 
 
 class Failed(Exception):
-    """A call that cannot be answered because the server broke. The caller learns no detail; the log has it."""
+    """A call that cannot be answered because the server broke.
+
+    The caller learns no detail; the log has it.
+    """
 
     code: Final = Code.INTERNAL
     reason: Final = "INTERNAL"
@@ -321,7 +335,10 @@ def refused_by_engine(status: int, field: str, seen: str) -> Refused:
 
 
 def reason_name(status: int) -> str:
-    """Returns the reason's name without prefix. Errors: KeyError when no public reason has this number."""
+    """Returns the reason's name without prefix.
+
+    Errors: KeyError when no public reason has this number.
+    """
     value = error_pb2.ErrorReason.DESCRIPTOR.values_by_number.get(status)
     if value is None or status == 0:
         raise KeyError(f"status {status} is not public")
@@ -329,7 +346,9 @@ def reason_name(status: int) -> str:
 
 
 def refusal_texts() -> dict[str, str]:
-    """Returns reason -> rule and remedy: the words with which the core describes refused events of a batch."""
+    """Returns reason -> rule and remedy: the words with which the core describes refused
+    events of a batch.
+    """
     return {reason: f"{row.rule}. {row.remedy}." for reason, row in ROWS.items()}
 
 

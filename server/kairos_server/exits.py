@@ -1,4 +1,6 @@
-"""How a server process ends: exit codes after sysexits.h, and the error that carries one from a failed start."""
+"""How a server process ends: exit codes after sysexits.h,
+and the error that carries one from a failed start.
+"""
 
 from enum import IntEnum
 
@@ -12,7 +14,10 @@ class Exit(IntEnum):
     UNAVAILABLE = 69
     """A port is busy, or another server uses the data folder."""
     SOFTWARE = 70
-    """The engine failed while running. Start again: the log is the truth, the view follows from it."""
+    """The engine failed while running.
+
+    Start again: the log is the truth, the view follows from it.
+    """
     CANNOT_CREATE = 73
     """The data folder cannot be made or written."""
     CONFIG = 78

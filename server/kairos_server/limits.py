@@ -1,4 +1,7 @@
-"""Named limits of the server. Numbers that the core enforces too are read from its door, so that each stands once."""
+"""Named limits of the server.
+
+Numbers that the core enforces too are read from its door, so that each stands once.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +17,9 @@ class Limits:
     tenants_max: int
 
     receive_size_max: int = 8 << 20
-    """Where the transport cuts without reading further; between the two our own refusal names the rule."""
+    """Where the transport cuts without reading further; between the two our own
+    refusal names the rule.
+    """
     metadata_size_max: int = 16 << 10
     streams_per_connection_max: int = 100
     connection_age_s_min: int = 300
@@ -24,17 +29,26 @@ class Limits:
     calls_in_flight_max: int = 4096
     """Admission: calls that are being served at once by this process, over all connections."""
     streams_in_flight_max: int = 256
-    """Of these, long-lived streams (health watches, reflection), so that they can never starve the calls."""
+    """Of these, long-lived streams (health watches, reflection),
+    so that they can never starve the calls.
+    """
     queue_records_max: int = 65_536
     queue_size_max: int = 256 << 20
     decision_backlog_size_max: int = 64 << 20
-    """Decision records on their way to the log. Above it decisions are refused: memory is bounded even on a slow disk."""
+    """Decision records on their way to the log.
+
+    Above it decisions are refused: memory is bounded even on a slow disk.
+    """
     decision_flush_us: int = 50_000
     decision_flush_count: int = 1_000
     commit_apply_us_target: int = 2_000
-    """A batch closes when its estimated apply takes this long: bounds how long a reservation waits behind a commit."""
+    """A batch closes when its estimated apply takes this long:
+    bounds how long a reservation waits behind a commit.
+    """
     deadline_us_min: int = 1_000
-    """A call with less time left is refused before any work; about the cost of one durable commit."""
+    """A call with less time left is refused before any work; about the cost of
+    one durable commit.
+    """
     retry_us_queue: int = 50_000
     flush_s_max: float = 60.0
     """How long a stop waits for the writer to commit what is queued and to close the engine."""
@@ -68,7 +82,8 @@ class Limits:
 
 
 def limits_read(native: Mapping[str, int], **changes: int) -> Limits:
-    """Returns the limits of this process: the core's numbers and the server's, with `changes` from the configuration.
+    """Returns the limits of this process: the core's numbers and the server's, with `changes` from
+    the configuration.
 
     Errors: ValueError when a relation between two limits is broken.
     """

@@ -1,6 +1,9 @@
-"""Structured logs: one JSON object a line on standard error. Written at edges and changes of state, never per call.
+"""Structured logs: one JSON object a line on standard error.
 
-No personal data and no secret may be an argument of a log call: identifiers of subjects, attributes and keys stay out.
+Written at edges and changes of state, never per call.
+
+No personal data and no secret may be an argument of a log call: identifiers of subjects, attributes
+and keys stay out.
 """
 
 import json
@@ -13,7 +16,9 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON: time, level, event, then the fields given as `extra`."""
+    """Formats a record as one line of JSON: time, level, event,
+    then the fields given as `extra`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line. A value that JSON does not know is written as its text."""
@@ -30,7 +35,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def logs_start(level: str, stream: TextIO | None = None) -> logging.Logger:
-    """Sets up the logger `kairos` of this process and returns it. Other libraries' logs are left alone."""
+    """Sets up the logger `kairos` of this process and returns it.
+
+    Other libraries' logs are left alone.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("kairos")

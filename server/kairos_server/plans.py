@@ -1,4 +1,6 @@
-"""The plans of all tenants: compile documents off the loop, store image and documents, activate, roll back."""
+"""The plans of all tenants: compile documents off the loop, store image and documents,
+activate, roll back.
+"""
 
 import asyncio
 import json
@@ -22,7 +24,10 @@ Submit = Callable[[Pending], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """What is known of one plan. Units: times in microseconds UTC, 0: never; `image_size` in bytes."""
+    """What is known of one plan.
+
+    Units: times in microseconds UTC, 0: never; `image_size` in bytes.
+    """
 
     plan_id: bytes
     create_time_us: int
@@ -65,10 +70,12 @@ class Plans:
         self, tenant: int, documents: Sequence[DocumentInput], removed: Sequence[str], *,
         author: str, note: str, validate_only: bool, activate: bool, now_us: int,
     ) -> PlanApplied:  # fmt: skip
-        """Compiles the tenant's documents with these changes; stores and activates the plan as asked.
+        """Compiles the tenant's documents with these changes; stores and activates
+        the plan as asked.
 
-        Errors: catalog.DocumentsRefused; engine.Refusal; Refused(DISK_FULL …). Nothing changed then, except that an image
-        that no record names may have been written; it is content-addressed and costs only disk.
+        Errors: catalog.DocumentsRefused; engine.Refusal; Refused(DISK_FULL …). Nothing changed
+        then, except that an image that no record names may have been written; it is
+        content-addressed and costs only disk.
         """
         async with self._locks.setdefault(tenant, asyncio.Lock()):
             stored = self._engine.documents_of(tenant)
@@ -101,12 +108,18 @@ class Plans:
             return PlanApplied(self._row_state(tenant, row), list(applied.warnings))
 
     async def activate(self, tenant: int, plan_id: bytes, now_us: int) -> PlanRow:
-        """Activates a plan; nothing is written when it is active already. Errors: Refused(PLAN_UNKNOWN)."""
+        """Activates a plan; nothing is written when it is active already.
+
+        Errors: Refused(PLAN_UNKNOWN).
+        """
         async with self._locks.setdefault(tenant, asyncio.Lock()):
             return await self._activate(tenant, plan_id, now_us)
 
     async def roll_back(self, tenant: int, now_us: int) -> PlanRow:
-        """Activates the plan that was active before the present one. Errors: Refused(PLAN_MISSING) when there is none."""
+        """Activates the plan that was active before the present one.
+
+        Errors: Refused(PLAN_MISSING) when there is none.
+        """
         async with self._locks.setdefault(tenant, asyncio.Lock()):
             present = self._engine.active_plan(tenant)
             before = [plan for _, _, plan in self._engine.activations(tenant) if plan != present]

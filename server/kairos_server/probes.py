@@ -1,4 +1,7 @@
-"""The private HTTP port: /metrics, /healthz, /readyz. Three bounded GET routes need no framework."""
+"""The private HTTP port: /metrics, /healthz, /readyz.
+
+Three bounded GET routes need no framework.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +24,8 @@ METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 class Probes:
     """A small HTTP/1.1 server. Every connection carries one request, of bounded size and time.
 
-    Owns: the port from `start` to `stop`. Errors: OSError from `start` when the address cannot be bound.
+    Owns: the port from `start` to `stop`.
+    Errors: OSError from `start` when the address cannot be bound.
     """
 
     def __init__(

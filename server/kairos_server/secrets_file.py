@@ -1,6 +1,8 @@
-"""The secrets that belong to a data folder: one hash key per tenant, and the local demo tenant's API key.
+"""The secrets that belong to a data folder: one hash key per tenant,
+and the local demo tenant's API key.
 
-The file is readable by its owner only. Whoever loses a hash key loses the way from identifiers to subjects; it never changes.
+The file is readable by its owner only. Whoever loses a hash key loses the way from identifiers to
+subjects; it never changes.
 """
 
 import json

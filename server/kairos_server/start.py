@@ -1,4 +1,6 @@
-"""What a start does before the first call: secrets, tenants, the demo pack, and lines for the person at the terminal."""
+"""What a start does before the first call: secrets, tenants, the demo pack, and lines for the
+person at the terminal.
+"""
 
 import json
 import sys
@@ -24,9 +26,11 @@ Submit = Callable[[Pending], Awaitable[None]]
 
 
 def tenants_prepare(config: Config) -> tuple[Secrets, tuple[Tenant, ...]]:
-    """Returns the data folder's secrets and the tenants to serve; makes hash keys, and the demo tenant in local mode.
+    """Returns the data folder's secrets and the tenants to serve; makes hash keys, and the demo
+    tenant in local mode.
 
-    The secrets are durable before this returns, because the log depends on them from the first record on.
+    The secrets are durable before this returns, because the log depends on them from
+    the first record on.
     Errors: StartError.
     """
     try:
@@ -57,7 +61,8 @@ async def tenants_commit(
 ) -> None:
     """Logs the settings of every tenant that is new or changed; writes nothing otherwise.
 
-    The settings last logged stand beside the tenant's documents, so that they come back with the log like everything else.
+    The settings last logged stand beside the tenant's documents, so that they come back with the
+    log like everything else.
     Errors: StartError when `time_mode` changed: stored events keep the meaning that they had.
     """
     for tenant in tenants:
@@ -105,7 +110,10 @@ async def demo_load(engine: Engine, plans: Plans, clock_us: Callable[[], int]) -
 def banner(
     config: Config, grpc_port: int, http_port: int, secrets: Secrets, start_s: float
 ) -> None:
-    """Prints where the server is and, in local mode, what to try next. Logs go to standard error, this to standard output."""
+    """Prints where the server is and, in local mode, what to try next.
+
+    Logs go to standard error, this to standard output.
+    """
     grpc, http = (
         Address(a.host, port) for a, port in ((config.grpc, grpc_port), (config.http, http_port))
     )

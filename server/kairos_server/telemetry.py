@@ -34,7 +34,10 @@ class Histogram:
         self.total += value
 
     def buckets(self, scale: float) -> list[tuple[str, float]]:
-        """Returns cumulative counts as Prometheus wants them. Units: bounds are multiplied by `scale`."""
+        """Returns cumulative counts as Prometheus wants them.
+
+        Units: bounds are multiplied by `scale`.
+        """
         sums: list[tuple[str, float]] = []
         running = 0
         for bound, count in zip(self.bounds, self.counts, strict=False):
@@ -47,7 +50,8 @@ class Histogram:
 class Telemetry:
     """All counters of one process. One instance, made in app.py and handed down.
 
-    Threads: `call_done` belongs to the event loop, `commit_done` to the writer; reading is safe from anywhere.
+    Threads: `call_done` belongs to the event loop, `commit_done` to the writer;
+    reading is safe from anywhere.
     """
 
     def __init__(self) -> None:
@@ -58,7 +62,10 @@ class Telemetry:
         self.decisions_lost_count = 0
 
     def call_done(self, method: str, outcome: str, latency_us: int) -> None:
-        """Counts one call. `outcome` is `OK` or a reason; both are of small, fixed sets, so that labels stay bounded."""
+        """Counts one call.
+
+        `outcome` is `OK` or a reason; both are of small, fixed sets, so that labels stay bounded.
+        """
         key = (method, outcome)
         self.calls[key] = self.calls.get(key, 0) + 1
         histogram = self.latencies.get(method)
@@ -73,7 +80,9 @@ class Telemetry:
 
 
 class TelemetryCollector(Collector):
-    """Turns the counters, gauges of the queue and the engine's figures into metrics when Prometheus asks."""
+    """Turns the counters, gauges of the queue and the engine's figures into metrics
+    when Prometheus asks.
+    """
 
     def __init__(
         self,

@@ -41,7 +41,8 @@ class Tenant:
 def tenants_read(path: Path) -> tuple[Tenant, ...]:
     """Reads a tenants file: TOML, or JSON where the name ends in `.json`.
 
-    Errors: OSError when it cannot be read; ValueError with a sentence that names tenant, key and rule.
+    Errors: OSError when it cannot be read; ValueError with a sentence that names
+    tenant, key and rule.
     """
     raw = path.read_bytes()
     try:

@@ -21,7 +21,10 @@ _DOCUMENT, _PLAN, _REGISTRY = "document/", "plan/", "registry"
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document with its history. `body`: parsed; `text`: as given; `cel`: its condition in canonical CEL, or empty."""
+    """A document with its history.
+
+    `body`: parsed; `text`: as given; `cel`: its condition in canonical CEL, or empty.
+    """
 
     kind: str
     id: str
@@ -84,8 +87,9 @@ class Catalog:
 
     @staticmethod
     def from_documents(tenant: int, stored: Mapping[str, bytes]) -> "Catalog":
-        """Returns the catalog of what Engine.documents_of gives. Plan summaries (`plan/…`) are the caller's own.
+        """Returns the catalog of what Engine.documents_of gives.
 
+        Plan summaries (`plan/…`) are the caller's own.
         Errors: ValueError when an entry is not of this format
         """
         documents: dict[str, StoredDocument] = {}
@@ -108,7 +112,8 @@ class Catalog:
         note: str,
         now_us: int,
     ) -> Applied:
-        """Returns the plan of all documents after adding or replacing some and removing others (`kind/id`).
+        """Returns the plan of all documents after adding or replacing some and removing
+        others (`kind/id`).
 
         Cost: about 0.9 ms per new condition (most of it Google's checker), 0.3 ms per known one
         Errors: DocumentsRefused with every fault of every document; nothing changes
@@ -135,7 +140,9 @@ class Catalog:
         return self._applied(compiled, inputs, removed, author, note, now_us)
 
     def dictionary(self) -> list[tuple[int, str]]:
-        """Returns (id, name) of every attribute that a schema ever held: what events may send instead of the name."""
+        """Returns (id, name) of every attribute that a schema ever held: what events may send
+        instead of the name.
+        """
         return list(enumerate(self.registry.attributes, len(EVENT_FIELDS)))
 
     def compiled(self) -> Compiled:

@@ -1,7 +1,7 @@
 """CEL texts -> a small syntax tree of our own, and back.
 
-Google's `cel-expr-python` parses, and checks what we print; nothing else of the catalog knows its messages. Constructs that the
-tree has no form for are refused here, with their name and position.
+Google's `cel-expr-python` parses, and checks what we print; nothing else of the catalog knows its
+messages. Constructs that the tree has no form for are refused here, with their name and position.
 """
 
 import bisect
@@ -97,7 +97,8 @@ _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|$)", re.DOTALL)
 
 
 class Parser:
-    """Parses and checks texts; remembers both, so that unchanged documents cost little when compiled again.
+    """Parses and checks texts; remembers both, so that unchanged documents cost little
+    when compiled again.
 
     Owns: one CEL environment. Not for use by several threads at once.
     """
@@ -136,7 +137,9 @@ class Parser:
         self._accepted_used.add(text)
 
     def forget_new(self) -> None:
-        """Forgets what was asked for since the last call: refused documents leave nothing behind."""
+        """Forgets what was asked for since the last call: refused documents
+        leave nothing behind.
+        """
         self._parsed_used, self._accepted_used = {}, set()
 
     def forget_unused(self) -> None:
@@ -157,7 +160,9 @@ class Parser:
 
 
 def _environment() -> cel.Env:
-    """Everything that is read is `dyn`: the schema decides on types, and numbers compare across int and double."""
+    """Everything that is read is `dyn`: the schema decides on types,
+    and numbers compare across int and double.
+    """
     kind = cel.Type
     attributes = kind.Map(kind.STRING, kind.DYN)
     functions = [
@@ -351,7 +356,9 @@ _INFIX = {
 
 
 def cel_text(expression: Expression, value_text: Callable[[Expression], str | None]) -> str:
-    """Returns the CEL text of a tree; `value_text` prints names and feature calls, and gives None for the rest."""
+    """Returns the CEL text of a tree; `value_text` prints names and feature calls,
+    and gives None for the rest.
+    """
 
     def show(node: Expression, strength: int) -> str:
         if isinstance(node, Literal):

@@ -190,7 +190,9 @@ class Compiler:
         return texts
 
     def _check_fired(self, rules: Sequence[Rule]) -> None:
-        """One event has one type: it fires at most the rules of that type and those that ask for none."""
+        """One event has one type: it fires at most the rules of that type and those
+        that ask for none.
+        """
         counts: dict[str, int] = {}
         for rule in rules:
             for name in _event_types(rule.conjunctions):

@@ -30,7 +30,8 @@ class Conditions:
         return cel_text(tree, names.text_of), conjunctions
 
     def check(self, text: str) -> None:
-        """Has Google's checker accept a canonical text; one that was accepted before is not asked again.
+        """Has Google's checker accept a canonical text; one that was accepted before
+        is not asked again.
 
         Errors: Fault
         """

@@ -32,7 +32,10 @@ def compile_placements(
     placements: Sequence[PlacementDocument], contents: Sequence[ContentDocument], conditions: Conditions, warnings: list[str],
     texts: dict[str, str],
 ) -> Decide:  # fmt: skip
-    """Returns the placements with their candidates by (-priority, id). Faults go to the documents' places."""
+    """Returns the placements with their candidates by (-priority, id).
+
+    Faults go to the documents' places.
+    """
     return _Compiler(placements, contents, conditions, warnings, texts).decide()
 
 
@@ -157,7 +160,9 @@ class _Compiler:
         return Placement(document.id, sources, candidates, fallback)
 
     def _fallback(self, document: PlacementDocument, source_count: int) -> Candidate | None:
-        """The fallback is shown unconditionally; what would make it conditional is refused or left out."""
+        """The fallback is shown unconditionally; what would make it conditional is
+        refused or left out.
+        """
         if document.fallback is None:
             return None
         place = document.place.at("fallback")

@@ -1,7 +1,8 @@
 """Document texts: JSON or YAML in, plain values out, with line and column for every fault.
 
-YAML is read by a strict profile, because its surprises reach customers: `no` and `on` are texts, a date stays a text, `010`
-and `1_000` are not numbers in disguise, a key stands once, and anchors, tags and merges are refused.
+YAML is read by a strict profile, because its surprises reach customers: `no` and `on` are texts, a
+date stays a text, `010` and `1_000` are not numbers in disguise, a key stands once, and anchors,
+tags and merges are refused.
 """
 
 import json
@@ -69,7 +70,10 @@ def read_body(text: str) -> Body:
 
 
 def split_documents(text: str) -> list[DocumentInput]:
-    """Returns the documents of a file, in which `---` lines separate YAML documents. Nothing is read yet."""
+    """Returns the documents of a file, in which `---` lines separate YAML documents.
+
+    Nothing is read yet.
+    """
     parts = _SEPARATOR.split(text)
     return [
         DocumentInput(part)
@@ -91,7 +95,9 @@ def type_name(value: object) -> str:
 
 
 def canonical_json(value: object) -> bytes:
-    """Returns the one JSON text of a value: keys in their order (a payload is shown in it), no spaces, UTF-8."""
+    """Returns the one JSON text of a value: keys in their order
+    (a payload is shown in it), no spaces, UTF-8.
+    """
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 

@@ -1,4 +1,6 @@
-"""Parts of answers that never change, encoded when the plan is compiled; the core only copies their bytes."""
+"""Parts of answers that never change, encoded when the plan is compiled;
+the core only copies their bytes.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +17,8 @@ URGENCIES = {
 
 
 def trigger_blob(trigger_id: str, actions: list[tuple[str, dict[str, Any]]], urgency: str) -> bytes:
-    """Returns an encoded FiredTrigger with trigger_id, actions and urgency; the core adds what is known when it fires.
+    """Returns an encoded FiredTrigger with trigger_id, actions and urgency; the core adds what is
+    known when it fires.
 
     Errors: Fault, its suffix is the path from `actions` on
     """
@@ -54,7 +57,8 @@ def decision_blob(
 
 
 def attributes(values: dict[str, Any]) -> list[event_pb2.Attribute]:
-    """Returns the values in document order; nested objects and lists become dotted names (`cta.text`, `bullets.0`).
+    """Returns the values in document order; nested objects and lists become dotted names
+    (`cta.text`, `bullets.0`).
 
     Names stay as the document spells them: they are for the client that shows the content.
 

@@ -29,7 +29,10 @@ _SUMS = {
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature. `event_type` is "*" for any; `filter` is sorted by name; times are microseconds, 0 where unused."""
+    """One feature.
+
+    `event_type` is "*" for any; `filter` is sorted by name; times are microseconds, 0 where unused.
+    """
 
     kind: SlotKind
     scope: SlotScope

@@ -1,7 +1,8 @@
 """Syntax trees -> disjunctions of conjunctions of leaves.
 
-Sound because CEL's `&&` and `||` are Kleene's: De Morgan holds, so that negation moves to the leaves, and in that form the
-whole is true exactly where its leaves, read with "an error does not hold", say so.
+Sound because CEL's `&&` and `||` are Kleene's: De Morgan holds, so that negation moves to the
+leaves, and in that form the whole is true exactly where its leaves, read with "an error does not
+hold", say so.
 See docs/adr/0008-conditions-lowered-from-cel.md.
 """
 
@@ -238,7 +239,9 @@ def _check_comparison(value: Value, constant: Constant, *, ordered: bool) -> Non
 
 
 def _ordered_truth(value: Value, op: LeafOp, *, constant: bool) -> _Formula:
-    """CEL orders false before true; the core need not know: the comparison names the truth values that pass."""
+    """CEL orders false before true; the core need not know: the comparison names the
+    truth values that pass.
+    """
     leaf = Leaf(value.source, op, (constant,))
     passing = tuple(truth for truth in (False, True) if holds_for(leaf, truth))
     if not passing:

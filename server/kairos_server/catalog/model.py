@@ -1,7 +1,7 @@
 """A tenant's plan after compilation and before it becomes bytes.
 
-`compile.py` makes it from documents, `image.py` writes it as the image that the core reads. All ids are the numbers of
-`native/kairos_native/layout.h`.
+`compile.py` makes it from documents, `image.py` writes it as the image that the core reads. All ids
+are the numbers of `native/kairos_native/layout.h`.
 """
 
 from dataclasses import dataclass
@@ -103,7 +103,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One test of one value. HAS and NOT_HAS have no operand, IN and NOT_IN any number, all others exactly one."""
+    """One test of one value.
+
+    HAS and NOT_HAS have no operand, IN and NOT_IN any number, all others exactly one.
+    """
 
     source: Source
     op: LeafOp
@@ -112,7 +115,10 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Holds when all leaves of one conjunction hold. No conjunction: never; a conjunction without leaves: always."""
+    """Holds when all leaves of one conjunction hold.
+
+    No conjunction: never; a conjunction without leaves: always.
+    """
 
     number: int
     priority: int
@@ -128,7 +134,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A stored feature; its position in `PlanModel.slots` is its id. `filter`: (event field index, constant), all equal."""
+    """A stored feature; its position in `PlanModel.slots` is its id.
+
+    `filter`: (event field index, constant), all equal.
+    """
 
     kind: SlotKind
     scope: SlotScope
@@ -162,7 +171,10 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`rule`: index in `PlanModel.decide_rules`, None: always eligible. `weights`: one per source of its placement."""
+    """`rule`: index in `PlanModel.decide_rules`, None: always eligible.
+
+    `weights`: one per source of its placement.
+    """
 
     rule: int | None
     priority: int
@@ -183,7 +195,9 @@ class Placement:
     sources: tuple[Source, ...]
     candidates: tuple[Candidate, ...]
     fallback: Candidate | None
-    """Written after the candidates of all placements; it is not itself a candidate unless it is also listed."""
+    """Written after the candidates of all placements; it is not itself a candidate unless
+    it is also listed.
+    """
 
 
 @dataclass(frozen=True, slots=True)

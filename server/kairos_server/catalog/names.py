@@ -1,7 +1,7 @@
 """What an expression reads -> where the core finds it.
 
-A name means the same in every spelling: camelCase or snake_case, with or without its root, with or without the envelope of the
-specification's JSON.
+A name means the same in every spelling: camelCase or snake_case, with or without its root, with or
+without the envelope of the specification's JSON.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,9 @@ _ALIASES = {"event.event_type": "type"}
 
 
 class Reader(Enum):
-    """Who reads: an event takes part in a trigger, a request's context in content, neither in a score."""
+    """Who reads: an event takes part in a trigger, a request's context in content,
+    neither in a score.
+    """
 
     TRIGGER = ("event", "session", "profile", "consent")
     CONTENT = ("session", "profile", "context", "consent")
@@ -58,7 +60,10 @@ class Tables:
     _known: dict[tuple[str, bool, int], Mapping[str, ValueType]] = field(default_factory=dict)
 
     def known(self, root: str, *, scores: bool) -> Mapping[str, ValueType]:
-        """Returns name -> type of all that a root has. Scores are named before anything but scores is compiled."""
+        """Returns name -> type of all that a root has.
+
+        Scores are named before anything but scores is compiled.
+        """
         key = (root, scores, len(self.scores))
         if key not in self._known:
             self._known[key] = self._known_now(root, scores=scores)
@@ -94,11 +99,13 @@ class Names:
         return Names(self._tables, self._reader, text)
 
     def value(self, node: Expression) -> Value | None:
-        """Returns what the node reads, or None when it is not a name, a feature call, or a time's distance to now.
+        """Returns what the node reads, or None when it is not a name, a feature call,
+        or a time's distance to now.
 
         Errors: Fault: unknown or ambiguous name, wrong feature call
         """
-        # A tree outlives its Names, so that a node's address is its identity; lowering and printing ask for the same nodes.
+        # A tree outlives its Names, so that a node's address is its identity; lowering and printing
+        # ask for the same nodes.
         key = id(node)
         if key not in self._values:
             self._values[key] = self._read(node)
@@ -307,7 +314,9 @@ class Names:
 
 
 def context_index(schema: Schema, name: str) -> int:
-    """Returns the position of a context field: the well-known ones, then those of the schema by name."""
+    """Returns the position of a context field: the well-known ones,
+    then those of the schema by name.
+    """
     fixed = list(CONTEXT_FIELDS)
     return (
         fixed.index(name)

@@ -1,7 +1,7 @@
 """Numbers that a tenant's plans have given out: append-only, never reused, never moved.
 
-Records in the view and frames in the log hold these numbers, so that a number keeps its meaning for as long as the tenant
-lives. What is no longer used keeps its place.
+Records in the view and frames in the log hold these numbers, so that a number keeps its meaning for
+as long as the tenant lives. What is no longer used keeps its place.
 """
 
 import json
@@ -30,7 +30,9 @@ class SlotEntry:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Positions are numbers; event types count from 1, attributes follow the well-known event fields."""
+    """Positions are numbers; event types count from 1, attributes follow the
+    well-known event fields.
+    """
 
     event_types: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
@@ -132,7 +134,8 @@ class Numbering:
         return self._purposes.of(name)
 
     def slot(self, text: str, kind: SlotKind, scope: SlotScope, size: int) -> int:
-        """Returns the id of the slot with this meaning: the live one, else a new one at the end of its region.
+        """Returns the id of the slot with this meaning: the live one,
+        else a new one at the end of its region.
 
         A retired slot is not taken up again: its value was not kept up while no plan read it.
 

@@ -46,7 +46,8 @@ PROFILE_FIELDS = {
     "event_count": ValueType.INT, "session_count": ValueType.INT, "first_seen_time": ValueType.TIME,
     "last_seen_time": ValueType.TIME, "age": ValueType.DURATION,
 }  # fmt: skip
-# Names of the message's own fields, which no attribute may take; `event.type` is also called by its field's name.
+# Names of the message's own fields, which no attribute may take;
+# `event.type` is also called by its field's name.
 EVENT_RESERVED = {
     "event_id", "event_type", "subject_id", "user_id", "occurred_time_us", "attributes", "traits", "consents", "tenant_id",
     "producer_id", "producer_sequence",
@@ -64,7 +65,9 @@ _CEL_WORDS = {"true", "false", "null", "in"}
 
 
 def canonical_name(name: str) -> str:
-    """Returns the snake_case form of a name: `timeOnPage` and `time_on_page` are one name, `pageURL` is `page_url`."""
+    """Returns the snake_case form of a name: `timeOnPage` and `time_on_page` are one name,
+    `pageURL` is `page_url`.
+    """
     return _HUMP.sub("_", name).lower()
 
 

@@ -1,4 +1,7 @@
-"""Bodies of documents -> typed documents: keys, types and bounds. What names mean is decided by compile.py."""
+"""Bodies of documents -> typed documents: keys, types and bounds.
+
+What names mean is decided by compile.py.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,7 +30,9 @@ _INT32 = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When something holds: from start (inclusive) to end (exclusive), microseconds; None: unbounded."""
+    """When something holds: from start (inclusive) to end (exclusive),
+    microseconds; None: unbounded.
+    """
 
     active: bool = True
     start_us: int | None = None
@@ -117,7 +122,9 @@ class Fields:
         return self._values[name][1] if name in self._values else default
 
     def typed(self, name: str, default: Any, *types: type) -> Any:
-        """Returns a value of one of the types (bool is no int), or the default where the key is missing or wrong."""
+        """Returns a value of one of the types (bool is no int), or the default where the key
+        is missing or wrong.
+        """
         value = self.raw(name, default)
         if self.has(name) and type(value) not in types:
             wanted = " or ".join(dict.fromkeys(type_name(kind()) for kind in types))
@@ -170,7 +177,8 @@ class Fields:
 
 
 def identity(body: Body, kind: str, document_id: str, kinds: tuple[str, ...]) -> tuple[str, str]:
-    """Returns (kind, id) of a document from the request and its body; a trigger may take its id from its name.
+    """Returns (kind, id) of a document from the request and its body;
+    a trigger may take its id from its name.
 
     Errors: Fault
     """
@@ -361,7 +369,9 @@ def read_content(document_id: str, body: Body, place: Place) -> ContentDocument:
 
 
 def _open(body: Body, place: Place) -> Fields:
-    """Opens a document's object; kind and id were read before, name and description are for people."""
+    """Opens a document's object; kind and id were read before,
+    name and description are for people.
+    """
     fields = Fields(body, place)
     for name in ("kind", "id"):
         fields.raw(name)

@@ -1,4 +1,7 @@
-"""Conjunctions with what follows from them removed. Every step keeps the inputs on which a condition is true, exactly."""
+"""Conjunctions with what follows from them removed.
+
+Every step keeps the inputs on which a condition is true, exactly.
+"""
 
 from .model import Constant, Duration, Leaf, LeafOp, Time
 
@@ -16,12 +19,17 @@ def constant_class(value: Constant) -> str:
 
 
 def same_value(left: Constant, right: Constant) -> bool:
-    """Returns CEL's equality of two constants: exact across int and double, false across classes."""
+    """Returns CEL's equality of two constants: exact across int and double,
+    false across classes.
+    """
     return constant_class(left) == constant_class(right) and left == right
 
 
 def constant_order(left: Constant, right: Constant) -> int | None:
-    """Returns -1, 0 or 1, or None where CEL has no order for the two. Texts are ordered by code points."""
+    """Returns -1, 0 or 1, or None where CEL has no order for the two.
+
+    Texts are ordered by code points.
+    """
     kind = constant_class(left)
     if kind != constant_class(right) or left is None or right is None:
         return None
@@ -49,7 +57,9 @@ def holds_for(leaf: Leaf, value: Constant) -> bool:
 
 
 def conjunction_simplified(leaves: tuple[Leaf, ...]) -> tuple[Leaf, ...] | None:
-    """Returns the leaves without repeats and without HAS that another leaf implies; None when they can never hold together."""
+    """Returns the leaves without repeats and without HAS that another leaf implies; None when they
+    can never hold together.
+    """
     distinct = list({leaf_key(leaf): leaf for leaf in leaves}.values())
     groups: dict[object, list[Leaf]] = {}
     for leaf in distinct:
@@ -72,7 +82,10 @@ def without_absorbed(conjunctions: list[tuple[Leaf, ...]]) -> tuple[tuple[Leaf, 
 
 
 def leaf_key(leaf: Leaf) -> tuple[object, ...]:
-    """Returns what two leaves of one meaning share. Leaves themselves are no keys: Python takes True for 1, CEL does not."""
+    """Returns what two leaves of one meaning share.
+
+    Leaves themselves are no keys: Python takes True for 1, CEL does not.
+    """
     return (
         leaf.source,
         leaf.op,

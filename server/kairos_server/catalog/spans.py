@@ -151,8 +151,9 @@ def zone_of(name: Any) -> ZoneInfo:
 def bound_us(text: Any, zone: ZoneInfo, *, end: bool) -> int:
     """Returns the moment at which a schedule starts, or the first moment after it ends.
 
-    A date starts at its local midnight and, as an end, holds to the next one. A midnight that a change of clocks skips is the
-    moment of the change; one that happens twice is the earlier. A text with a time is that moment.
+    A date starts at its local midnight and, as an end, holds to the next one. A midnight that a
+    change of clocks skips is the moment of the change; one that happens twice is the earlier. A
+    text with a time is that moment.
 
     Errors: Fault
     """

@@ -1,4 +1,6 @@
-"""What is wrong with documents: one violation per fault, all of them collected before anything is refused."""
+"""What is wrong with documents: one violation per fault, all of them collected before
+anything is refused.
+"""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -26,7 +28,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One fault. `document` is `kind/id`, or `documents[i]` where those are not known; `path` is inside the document."""
+    """One fault.
+
+    `document` is `kind/id`, or `documents[i]` where those are not known;
+    `path` is inside the document.
+    """
 
     document: str
     path: str
@@ -45,7 +51,10 @@ class DocumentsRefused(Exception):
 
 
 class Fault(Exception):
-    """One fault on its way to the place that knows document and path. `suffix` extends the path of that place."""
+    """One fault on its way to the place that knows document and path.
+
+    `suffix` extends the path of that place.
+    """
 
     def __init__(self, reason: Reason, description: str, suffix: str = "") -> None:
         super().__init__(description)
@@ -88,7 +97,8 @@ class Place:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns ` Did you mean …?` with the nearest known name by edit distance, or the empty string.
 
-    A name further away than a third of its length (at least 2) is not suggested: it would only mislead.
+    A name further away than a third of its length (at least 2) is not suggested:
+    it would only mislead.
     """
     best, best_distance = "", max(2, len(name) // 3) + 1
     for candidate in sorted(set(known)):
@@ -105,7 +115,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def edit_distance(source: str, target: str) -> int:
     """Returns the least number of inserted, removed, replaced or swapped neighbouring letters.
 
-    Source: the optimal string alignment distance (Damerau 1964, Levenshtein 1966). Cost: O(|source| * |target|)
+    Source: the optimal string alignment distance (Damerau 1964, Levenshtein 1966).
+    Cost: O(|source| * |target|)
     """
     before: list[int] = []
     row = list(range(len(target) + 1))

@@ -1,1 +1,3 @@
-"""The demonstration: three packs of documents, two public data sets and a generator, sent through gRPC."""
+"""The demonstration: three packs of documents, two public data sets and a generator,
+sent through gRPC.
+"""

@@ -1,4 +1,6 @@
-"""`make demo`: a server of its own, a data set or the generator's events, and a report of what became of them."""
+"""`make demo`: a server of its own, a data set or the generator's events,
+and a report of what became of them.
+"""
 
 import argparse
 import sys
@@ -13,7 +15,9 @@ from kairos_server.demo.server_process import ServerFailed, server_prepare
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the demo; returns 0, or 1 when a number differs from the expectations or the server failed."""
+    """Runs the demo; returns 0, or 1 when a number differs from the expectations or
+    the server failed.
+    """
     options = _options(arguments)
     try:
         sources = inputs_of(options.data)

@@ -1,4 +1,6 @@
-"""The demo's gRPC client: applies a pack, sends events in order, reads profiles and decisions, and times each call."""
+"""The demo's gRPC client: applies a pack, sends events in order, reads profiles and decisions,
+and times each call.
+"""
 
 import threading
 import time
@@ -79,9 +81,9 @@ class Client:
     ) -> Iterator[Outcome]:
         """Sends events in batches of 1,000, one after another, and yields their outcomes in order.
 
-        One batch waits for the one before: calls in flight together may be taken in any order, and event time would
-        then depend on chance. The next batch is built meanwhile. A batch whose answer was lost is sent again; its event
-        ids make that harmless.
+        One batch waits for the one before: calls in flight together may be taken in any order, and
+        event time would then depend on chance. The next batch is built meanwhile. A batch whose
+        answer was lost is sent again; its event ids make that harmless.
         """
         stub = ingest_service_pb2_grpc.IngestServiceStub(self.channel)  # type: ignore[no-untyped-call]
         events = iter(events)
@@ -136,7 +138,9 @@ class Client:
         return call
 
     def _finish(self, call: "_Call") -> Any:
-        """Waits for the answer, and calls again while the server says that it is busy or gone, up to six times in all."""
+        """Waits for the answer, and calls again while the server says that it is busy or gone, up
+        to six times in all.
+        """
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 response = call.future.result()
@@ -154,7 +158,10 @@ class Client:
 
 @dataclass(slots=True)
 class _Call:
-    """One call under way. The end is taken when the answer comes, which may be before anybody waits for it."""
+    """One call under way.
+
+    The end is taken when the answer comes, which may be before anybody waits for it.
+    """
 
     name: str
     method: Any

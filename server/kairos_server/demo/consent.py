@@ -1,4 +1,6 @@
-"""The consents that the demo states: a fixed rule, so that anybody can compute who agreed to what."""
+"""The consents that the demo states: a fixed rule, so that anybody can compute
+who agreed to what.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +16,8 @@ DAY_US = 86_400_000_000
 def consent_rows(
     subject_ids: Iterable[str], purposes: tuple[str, ...], first_time_us: int
 ) -> Iterator[Row]:
-    """Yields one consent event per subject that the rule lets speak, in the order of the subjects given.
+    """Yields one consent event per subject that the rule lets speak,
+    in the order of the subjects given.
 
     The day in between keeps the consent's session apart from those of the behaviour.
     """

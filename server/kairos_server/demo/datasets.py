@@ -1,4 +1,6 @@
-"""Readers of the two public data sets; each yields rows in the order of (time, row), consents first."""
+"""Readers of the two public data sets; each yields rows in the order of
+(time, row), consents first.
+"""
 
 import csv
 import gzip
@@ -25,14 +27,16 @@ RETAIL_COLUMNS = (
 )
 PURPOSES = ("personalization", "marketing")
 SECOND_US = 1_000_000
-# Lines repeat few quantities, prices and dates; computing each once makes reading three times as fast.
+# Lines repeat few quantities, prices and dates; computing each once makes reading
+# three times as fast.
 LINE_CACHE = 65_536
 
 
 def serenade_rows(folder: Path) -> Iterator[Row]:
     """Yields the clicks of train.txt and valid.txt, sorted by (time, file, row).
 
-    SessionId is the subject and the client's session; the event id is `file:row`, rows counted from 1 below the header.
+    SessionId is the subject and the client's session; the event id is `file:row`, rows counted from
+    1 below the header.
     Cost: all rows in memory, about 115,000.
     """
     clicks = []
@@ -58,11 +62,12 @@ def serenade_rows(folder: Path) -> Iterator[Row]:
 
 
 def retail_rows(folder: Path) -> Iterator[Row]:
-    """Yields the invoice lines of Online Retail, sorted by (time, row); the event id is the row, from 1 below the header.
+    """Yields the invoice lines of Online Retail, sorted by (time, row); the event id is the row,
+    from 1 below the header.
 
-    InvoiceDate has no zone and is read as UTC. A line whose InvoiceNo starts with C is a `cancellation` with a negative
-    value, any other a `purchase`. CustomerID `17850.0` becomes `17850`; a line without one keeps an empty subject and is
-    for the server to refuse.
+    InvoiceDate has no zone and is read as UTC. A line whose InvoiceNo starts with C is a
+    `cancellation` with a negative value, any other a `purchase`. CustomerID `17850.0` becomes
+    `17850`; a line without one keeps an empty subject and is for the server to refuse.
     """
     with gzip.open(folder / RETAIL_FILE, "rt", encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
@@ -102,7 +107,9 @@ def retail_row(number: int, line: list[str]) -> Row:
 
 @lru_cache(LINE_CACHE)
 def line_value_minor(quantity: str, unit_price: str) -> int:
-    """Returns quantity x unit price in pence, rounded half up (away from zero), without a binary fraction on the way."""
+    """Returns quantity x unit price in pence, rounded half up (away from zero), without a binary
+    fraction on the way.
+    """
     return int((Decimal(quantity) * Decimal(unit_price) * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from kairos.v1 import event_pb2
 
-# A row is what a file of the generator holds and what the data sets are turned into: names of `kairos.v1.Event`, with
-# `attributes` and `traits` as name -> value, `consents` as purpose -> "granted" or "denied", enums by their lower-case names.
+# A row is what a file of the generator holds and what the data sets are turned into: names of
+# `kairos.v1.Event`, with `attributes` and `traits` as name -> value, `consents` as purpose ->
+# "granted" or "denied", enums by their lower-case names.
 Row = dict[str, Any]
 Value = bool | int | float | str
 

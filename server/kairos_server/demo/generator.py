@@ -1,7 +1,9 @@
-"""The demo's own events, for those who have no data set: a shop with personas, devices, late senders and bad events.
+"""The demo's own events, for those who have no data set: a shop with personas, devices, late
+senders and bad events.
 
-Run `python -m kairos_server.demo.generator > events.jsonl` to see them. The same seed gives the same bytes on every machine
-and Python: only `random.random()` is drawn (its sequence is guaranteed) and only integers are computed from it.
+Run `python -m kairos_server.demo.generator > events.jsonl` to see them. The same seed gives the
+same bytes on every machine and Python: only `random.random()` is drawn (its sequence is guaranteed)
+and only integers are computed from it.
 """
 
 import json
@@ -40,7 +42,10 @@ class Draw:
 
 @dataclass(slots=True)
 class Visit:
-    """One visit under construction. `time_us` moves with the visitor; `delay_us` is how much later the events arrive."""
+    """One visit under construction.
+
+    `time_us` moves with the visitor; `delay_us` is how much later the events arrive.
+    """
 
     subject_id: str
     session_id: str
@@ -73,7 +78,8 @@ def generated_rows(subject_count: int = SUBJECT_COUNT, seed: int = SEED) -> Iter
     for index, subject_id in enumerate(subject_ids):
         for visit_index in range(1 + draw.below(4)):
             arrivals += visit_arrivals(draw, index, subject_id, visit_index)
-    # The sort is stable, so that events that arrive together keep the order in which they were made.
+    # The sort is stable, so that events that arrive together keep the order in
+    # which they were made.
     arrivals.sort(key=lambda arrival: arrival[0])
     yield from consent_rows(subject_ids, PURPOSES, START_US)
     yield from spoiled_rows(draw, (row for _, row in arrivals))
@@ -84,8 +90,9 @@ def visit_arrivals(
 ) -> list[tuple[int, Row]]:
     """Returns one visit's events with the times of their arrival.
 
-    Every second subject sends a session id, the others leave it to the gap rule. One visit in ten was offline and
-    arrives up to 40 hours later, hence out of order, and some of it later than windows take events.
+    Every second subject sends a session id, the others leave it to the gap rule. One visit in ten
+    was offline and arrives up to 40 hours later, hence out of order, and some of it later than
+    windows take events.
     """
     delay_us = (1 + draw.below(40)) * HOUR_US if draw.percent(10) else 0
     start_us = START_US + draw.below(DAY_COUNT * 24 * 3600) * SECOND_US
@@ -117,7 +124,9 @@ def visit_arrivals(
 
 
 def spoiled_rows(draw: Draw, rows: Iterator[Row]) -> Iterator[Row]:
-    """Numbers the rows, repeats one in a hundred a little later, and adds one bad row in two hundred."""
+    """Numbers the rows, repeats one in a hundred a little later,
+    and adds one bad row in two hundred.
+    """
     repeats: list[tuple[int, Row]] = []
     for number, row in enumerate(rows, start=1):
         row = {"event_id": f"g{number:06d}", **row}
@@ -131,7 +140,9 @@ def spoiled_rows(draw: Draw, rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def bad_row(fault: int, row: Row) -> Row:
-    """Returns the row with one of five faults, each of which the server refuses with a reason of its own."""
+    """Returns the row with one of five faults, each of which the server refuses with a
+    reason of its own.
+    """
     if fault == 0:
         return {**row, "subject_id": ""}
     if fault == 1:

@@ -1,4 +1,6 @@
-"""What the demo can send: for each input its tenant, pack, rows, and what is read back and asked for afterwards."""
+"""What the demo can send: for each input its tenant, pack, rows,
+and what is read back and asked for afterwards.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +26,9 @@ class DemoInput:
     """Where the events come from, for people."""
     rows: Callable[[], Iterator[Row]]
     features: tuple[str, ...]
-    """Whole-number features that stand in a subject's line, after events, sessions and late events."""
+    """Whole-number features that stand in a subject's line, after events,
+    sessions and late events.
+    """
     totals: dict[str, str]
     """Name in the report -> feature that is summed over all subjects."""
     placements: tuple[str, ...]
@@ -94,5 +98,7 @@ def _retail(data: Path) -> DemoInput:
 
 
 def device_of(subject_id: str) -> str:
-    """Returns the device for which the demo asks a subject's decision: by the last digit of its id."""
+    """Returns the device for which the demo asks a subject's decision:
+    by the last digit of its id.
+    """
     return DEVICES[int(subject_id[-1]) % len(DEVICES)]

@@ -11,7 +11,9 @@ REDRAW_S = 0.1
 
 @dataclass(slots=True)
 class Progress:
-    """Progress of `total` steps, written to standard error so that standard output stays a report."""
+    """Progress of `total` steps, written to standard error so that standard
+    output stays a report.
+    """
 
     title: str
     total: int

@@ -1,4 +1,6 @@
-"""Gathers what the server answered into one report, compares it with expectations, and prints it."""
+"""Gathers what the server answered into one report, compares it with
+expectations, and prints it.
+"""
 
 import hashlib
 from collections import Counter
@@ -111,7 +113,9 @@ def feature_numbers(profile: profile_service_pb2.Profile) -> dict[str, int]:
 def line_of(
     profile: profile_service_pb2.Profile, numbers: dict[str, int], source: DemoInput
 ) -> list[int]:
-    """Returns events, sessions, late events and the input's features of one subject; nothing yet counts as 0."""
+    """Returns events, sessions, late events and the input's features of one subject;
+    nothing yet counts as 0.
+    """
     counts = [profile.event_count, profile.session_count, profile.late_count]
     return counts + [numbers.get(feature, 0) for feature in source.features]
 

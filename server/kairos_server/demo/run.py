@@ -54,7 +54,9 @@ def demo_run(
 
 
 def input_run(client: Client, source: DemoInput) -> tuple[Report, list[Row], list[Outcome]]:
-    """Applies the pack, sends all rows, reads all profiles back; returns the report and what was said of each row."""
+    """Applies the pack, sends all rows, reads all profiles back;
+    returns the report and what was said of each row.
+    """
     plan = client.apply_pack(source.pack, author="demo")
     rows = list(source.rows())
     tally = Tally()

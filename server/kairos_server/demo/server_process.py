@@ -78,7 +78,10 @@ class ServerProcess:
         self._wait_ready()
 
     def stop(self) -> None:
-        """Asks the process to drain and end, and waits for it. Errors: ServerFailed when it ends badly."""
+        """Asks the process to drain and end, and waits for it.
+
+        Errors: ServerFailed when it ends badly.
+        """
         code = self._end(signal.SIGTERM)
         if code != 0:
             raise ServerFailed(f"the server ended with {code}:\n{self.log_tail()}")

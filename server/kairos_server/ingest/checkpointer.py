@@ -1,4 +1,6 @@
-"""Takes checkpoints while the server runs, so that a rebuild of the view starts near the log's end."""
+"""Takes checkpoints while the server runs, so that a rebuild of the view starts
+near the log's end.
+"""
 
 import asyncio
 import logging
@@ -44,7 +46,9 @@ class Checkpointer:
             self._task = asyncio.create_task(self._run(), name="kairos-checkpointer")
 
     async def stop(self) -> None:
-        """Ends the rhythm and gives up a checkpoint under way, within the time of one range (25 ms)."""
+        """Ends the rhythm and gives up a checkpoint under way, within the time of
+        one range (25 ms).
+        """
         self._stop.set()
         self._stopping.set()
         if self._task is not None:

@@ -13,7 +13,9 @@ class Priority(IntEnum):
     """Order in which waiting work is taken; smaller goes first."""
 
     RESERVATION = 0
-    """Work that someone waits for before a decision can be shown: reservations, and administration."""
+    """Work that someone waits for before a decision can be shown: reservations,
+    and administration.
+    """
     EVENT = 1
     DECISION = 2
     """Decision records: nobody waits for them."""
@@ -21,7 +23,10 @@ class Priority(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One piece of work and who waits for it. `future` belongs to the event loop; None: nobody waits."""
+    """One piece of work and who waits for it.
+
+    `future` belongs to the event loop; None: nobody waits.
+    """
 
     pending: Pending
     priority: Priority
@@ -31,7 +36,8 @@ class Entry:
 class WriterQueue:
     """Work that waits, bounded by records and by bytes. Put by the event loop, taken by the writer.
 
-    Cost: put and take under one lock that is held for a few hundred nanoseconds; the writer is woken only when it sleeps.
+    Cost: put and take under one lock that is held for a few hundred nanoseconds; the writer is
+    woken only when it sleeps.
     """
 
     def __init__(self, records_max: int, size_max: int) -> None:
@@ -46,7 +52,10 @@ class WriterQueue:
         self._closed = False
 
     def put(self, entry: Entry) -> bool:
-        """Adds work; False: it does not fit, or the queue is closed. Decision records have a bound of their own (Writer)."""
+        """Adds work; False: it does not fit, or the queue is closed.
+
+        Decision records have a bound of their own (Writer).
+        """
         pending = entry.pending
         with self._changed:
             if self._closed:
@@ -68,7 +77,8 @@ class WriterQueue:
             return True
 
     def take(self, records_max: int) -> list[Entry]:
-        """Returns everything that waits up to `records_max` records, at least one entry; sleeps only when nothing waits.
+        """Returns everything that waits up to `records_max` records, at least one entry; sleeps
+        only when nothing waits.
 
         An empty list means: closed, and nothing is left.
         """
@@ -95,7 +105,8 @@ class WriterQueue:
                     self.size -= pending.size
                 taken.append(entry)
             if entries:
-                # What does not fit waits for the next commit; nothing of lower priority overtakes it.
+                # What does not fit waits for the next commit; nothing of lower
+                # priority overtakes it.
                 break
         return taken
 

@@ -1,4 +1,6 @@
-"""The one thread that writes: takes what waits, commits it as a group, wakes the event loop once."""
+"""The one thread that writes: takes what waits, commits it as a group,
+wakes the event loop once.
+"""
 
 import asyncio
 import logging
@@ -39,9 +41,11 @@ class WriterEngine(Protocol):
 class Writer:
     """Commits work in groups and answers whoever waits.
 
-    Threads: every public method belongs to the event loop; `engine.commit` and `engine.close` run in the writer's thread only.
-    Errors: an EngineError (or any other surprise) ends the thread; `on_failure` is called on the loop and must end the process,
-    because what is durable and what is applied may differ from then on.
+    Threads: every public method belongs to the event loop; `engine.commit` and `engine.close` run
+    in the writer's thread only.
+    Errors: an EngineError (or any other surprise) ends the thread; `on_failure` is called on the
+    loop and must end the process, because what is durable and what is applied may differ from then
+    on.
     """
 
     def __init__(
@@ -63,7 +67,8 @@ class Writer:
         self._taken: list[Entry] = []
         self._decided_count = 0
         self._flush_timer: asyncio.TimerHandle | None = None
-        # Estimated apply time of one record: an exponentially weighted mean, because it follows the tenant's plan.
+        # Estimated apply time of one record: an exponentially weighted mean,
+        # because it follows the tenant's plan.
         self._apply_us = _APPLY_US_START
         self.queue = WriterQueue(limits.queue_records_max, limits.queue_size_max)
 
@@ -72,9 +77,11 @@ class Writer:
         self._thread.start()
 
     async def submit(self, pending: Pending, priority: Priority = Priority.EVENT) -> None:
-        """Returns once the work is durable and applied. A cancelled waiter does not stop the commit.
+        """Returns once the work is durable and applied.
 
-        Errors: Refused(QUEUE_FULL) at once when there is no room; Refused(DISK_FULL, MAP_FULL) when nothing was written.
+        A cancelled waiter does not stop the commit.
+        Errors: Refused(QUEUE_FULL) at once when there is no room; Refused(DISK_FULL, MAP_FULL) when
+        nothing was written.
         """
         future: Future[None] = self._loop.create_future()
         if not self.queue.put(Entry(pending, priority, future)):
@@ -82,12 +89,16 @@ class Writer:
         await future
 
     def decisions_check(self) -> None:
-        """Raises Refused(QUEUE_FULL) when so many decision records wait for the disk that no more may be captured."""
+        """Raises Refused(QUEUE_FULL) when so many decision records wait for the disk that no
+        more may be captured.
+        """
         if self.queue.decision_size > self._limits.decision_backlog_size_max:
             raise Refused("QUEUE_FULL", retry_us=self._limits.retry_us_queue)
 
     def decided(self) -> None:
-        """Tells that the engine captured a decision record: it goes to the writer soon, and the answer does not wait for it."""
+        """Tells that the engine captured a decision record: it goes to the writer soon, and the
+        answer does not wait for it.
+        """
         self._decided_count += 1
         if self._decided_count >= self._limits.decision_flush_count:
             self._decisions_flush()
@@ -128,7 +139,9 @@ class Writer:
         self._wake(self._stopped.set)
 
     def _records_max(self) -> int:
-        """Returns how many records one commit may take: the limit, or as many as apply within the target time."""
+        """Returns how many records one commit may take: the limit,
+        or as many as apply within the target time.
+        """
         by_time = int(self._limits.commit_apply_us_target / max(self._apply_us, 0.01))
         return max(1, min(self._limits.commit_records_max, by_time))
 
@@ -150,7 +163,8 @@ class Writer:
         self._wake(self._resolve, entries, error)
 
     def _wake(self, callback: Callable[..., None], *arguments: object) -> None:
-        # The loop is gone only when the process ends without waiting for us; then nobody is left to tell.
+        # The loop is gone only when the process ends without waiting for us;
+        # then nobody is left to tell.
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback, *arguments)
 
@@ -168,7 +182,8 @@ class Writer:
                     future.set_exception(Refused(error.reason, error.field, error.seen))
 
     def _failed(self, error: BaseException) -> None:
-        # Whether the group became durable is not known; its callers are told to repeat, which event ids make safe.
+        # Whether the group became durable is not known; its callers are told to repeat,
+        # which event ids make safe.
         for entry in [*self._taken, *self.queue.abandon()]:
             if entry.future is not None and not entry.future.done():
                 entry.future.set_exception(Failed())

@@ -21,8 +21,9 @@ def key_new() -> str:
 def key_hash(key: str) -> bytes:
     """Returns SHA-256 of a key.
 
-    A slow, salted hash protects secrets that people choose, because those can be guessed. A key of 256 random bits cannot be
-    guessed at any speed, so one fast hash is enough, and it keeps the check far below the cost of a call.
+    A slow, salted hash protects secrets that people choose, because those can be guessed. A key of
+    256 random bits cannot be guessed at any speed, so one fast hash is enough, and it keeps the
+    check far below the cost of a call.
     """
     return hashlib.sha256(key.encode()).digest()
 
@@ -38,8 +39,9 @@ class KeyRing:
     def tenant_of(self, metadata: Mapping[str, str | bytes]) -> int:
         """Returns the tenant that the call's key belongs to.
 
-        Cost: one SHA-256. The look-up goes by hash, whose bits a caller cannot steer towards a stored one, and the final
-        comparison takes constant time; so answering times tell nothing about stored keys.
+        Cost: one SHA-256. The look-up goes by hash, whose bits a caller cannot steer towards a
+        stored one, and the final comparison takes constant time; so answering times tell nothing
+        about stored keys.
         Errors: Refused(CREDENTIAL_MISSING, CREDENTIAL_INVALID).
         """
         key = _key_of(metadata)

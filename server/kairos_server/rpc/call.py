@@ -10,7 +10,8 @@ from enum import Enum
 class Call:
     """One call: who asks, from where, how long there is time.
 
-    Units: `deadline` in seconds of time.monotonic, None: no deadline; `received_us` in microseconds UTC.
+    Units: `deadline` in seconds of time.monotonic, None: no deadline;
+    `received_us` in microseconds UTC.
     """
 
     method: str

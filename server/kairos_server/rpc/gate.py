@@ -1,4 +1,6 @@
-"""The gate that every call passes, on every transport: admission, credential, deadline, size, error form, counting."""
+"""The gate that every call passes, on every transport: admission, credential, deadline, size,
+error form, counting.
+"""
 
 import asyncio
 import logging
@@ -17,9 +19,12 @@ UNKNOWN_METHOD = "unknown"
 
 
 class Gate:
-    """Serves calls of the method table. The only errors that leave it are Refused, Failed and CancelledError.
+    """Serves calls of the method table.
 
-    It keeps its own count of running calls: the transport library's limiter queues instead of refusing.
+    The only errors that leave it are Refused, Failed and CancelledError.
+
+    It keeps its own count of running calls: the transport library's limiter queues
+    instead of refusing.
     """
 
     def __init__(self, keys: KeyRing, limits: Limits, telemetry: Telemetry) -> None:

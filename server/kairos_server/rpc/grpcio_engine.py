@@ -27,7 +27,8 @@ class PortBusy(Exception):
 class GrpcioEngine:
     """A grpc.aio server for a method table behind a gate.
 
-    Owns: the listening port from `start` to `stop`. Nothing durable happens after an answer, so that a hard stop is safe.
+    Owns: the listening port from `start` to `stop`. Nothing durable happens after an answer, so
+    that a hard stop is safe.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class GrpcioEngine:
         return port
 
     async def stop(self, grace_s: float) -> None:
-        """Says good-bye to clients (GOAWAY), waits for running calls at most `grace_s`, then cuts."""
+        """Says good-bye to clients (GOAWAY), waits for running calls at most
+        `grace_s`, then cuts.
+        """
         await self._server.stop(grace_s)
 
     def _behaviour(self, method: Method) -> Callable[[Any, _Context], Any]:
@@ -124,7 +127,8 @@ class _TableHandler(grpc.GenericRpcHandler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         name = handler_call_details.method
         handler = self._handlers.get(name)
-        # The stream form never reads the request, so that it answers whatever shape the unknown method has.
+        # The stream form never reads the request, so that it answers whatever shape the
+        # unknown method has.
         return handler or grpc.stream_stream_rpc_method_handler(self._unknown(name))
 
 
@@ -137,20 +141,24 @@ def options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", limits.streams_per_connection_max),
         ("grpc.max_metadata_size", limits.metadata_size_max),
         ("grpc.absolute_max_metadata_size", limits.metadata_size_max),
-        # Clients may ping every 20 s, also without calls; the library's default would cut them off after two pings.
+        # Clients may ping every 20 s, also without calls; the library's default would cut them
+        # off after two pings.
         ("grpc.http2.min_ping_interval_without_data_ms", limits.keepalive_interval_s_min * 1000),
         ("grpc.keepalive_permit_without_calls", 1),
-        # Long HTTP/2 connections stick to one process; ending them now and then lets clients balance again. The library adds
-        # its own jitter per connection.
+        # Long HTTP/2 connections stick to one process; ending them now and then lets clients
+        # balance again. The library adds its own jitter per connection.
         ("grpc.max_connection_age_ms", int(age_s * 1000)),
         ("grpc.max_connection_age_grace_ms", limits.connection_grace_s * 1000),
-        # Two servers on one port would each take half of the calls without a word; a busy port must be an error.
+        # Two servers on one port would each take half of the calls without a word;
+        # a busy port must be an error.
         ("grpc.so_reuseport", 0),
     ]
 
 
 def port_probe(address: Address) -> None:
-    """Raises PortBusy with a clear sentence when an address cannot be bound; the gRPC library only says that it failed."""
+    """Raises PortBusy with a clear sentence when an address cannot be bound; the gRPC library only
+    says that it failed.
+    """
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

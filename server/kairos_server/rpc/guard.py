@@ -10,7 +10,10 @@ from kairos_server.errors import refused_by_engine
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turns a Refusal of the block into errors.Refused. An EngineError passes: the node is broken, not the request."""
+    """Turns a Refusal of the block into errors.Refused.
+
+    An EngineError passes: the node is broken, not the request.
+    """
     try:
         yield
     except Refusal as refusal:

@@ -33,12 +33,17 @@ class Health:
         self._notify()
 
     def close(self) -> None:
-        """Ends all watches after their last status, so that they do not hold up the end of the process."""
+        """Ends all watches after their last status, so that they do not hold up the
+        end of the process.
+        """
         self._closed = True
         self._notify()
 
     def methods(self) -> tuple[Method, ...]:
-        """Returns the rows of the method table. Both are answered without a credential and while draining."""
+        """Returns the rows of the method table.
+
+        Both are answered without a credential and while draining.
+        """
         return (
             Method(f"/{SERVICE}/Check", Kind.UNARY, unary=self._check, public=True, always=True),
             Method(
@@ -60,8 +65,9 @@ class Health:
         service = _service_of(await anext(aiter(requests), b""))
         last = -1
         while True:
-            # Read the event before the status: a change in between wakes the wait at once. A slow reader skips states
-            # between; only the newest matters, so that nothing queues up for it.
+            # Read the event before the status: a change in between wakes the wait at once. A slow
+            # reader skips states between; only the newest matters, so that nothing queues up for
+            # it.
             changed = self._changed
             status = int(self._statuses.get(service, _Status.SERVICE_UNKNOWN) or 0)
             if status != last:
@@ -78,7 +84,9 @@ class Health:
 
 
 class ServiceUnknown(Refused):
-    """Health was asked about a service that the server does not have: NOT_FOUND, as the health protocol wants it."""
+    """Health was asked about a service that the server does not have: NOT_FOUND, as the health
+    protocol wants it.
+    """
 
     def __init__(self, service: str) -> None:
         super().__init__("NOT_IMPLEMENTED", "service", service)

@@ -33,7 +33,9 @@ class ReadEngine(Protocol):
 
 
 class ReadServices:
-    """Each call is one native call of microseconds, so that it runs on the loop: a hand-over would cost more."""
+    """Each call is one native call of microseconds, so that it runs on the loop:
+    a hand-over would cost more.
+    """
 
     def __init__(
         self, engine: ReadEngine, writer: Writer, tenant_names: Callable[[int], str]

@@ -1,4 +1,7 @@
-"""Server reflection, in its version v1 and, for older tools, v1alpha. Both have the same bytes under two names."""
+"""Server reflection, in its version v1 and, for older tools, v1alpha.
+
+Both have the same bytes under two names.
+"""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
@@ -22,7 +25,8 @@ SERVICES: Final = (
     "grpc.reflection.v1alpha.ServerReflection",
 )
 
-# Importing the generated files puts them into the pool; hot handlers alone would never import theirs.
+# Importing the generated files puts them into the pool; hot handlers alone would
+# never import theirs.
 FILES: Final = (
     ingest_service_pb2.DESCRIPTOR,
     personalization_service_pb2.DESCRIPTOR,
@@ -41,7 +45,9 @@ class Reflection:
         self._servicer: Any = reflection.aio.ReflectionServicer([*services, *SERVICES])
 
     def methods(self) -> tuple[Method, ...]:
-        """Returns the rows of the method table; needs no credential, because the contract is public."""
+        """Returns the rows of the method table; needs no credential,
+        because the contract is public.
+        """
         return tuple(
             Method(
                 f"/{service}/ServerReflectionInfo", Kind.BIDI_STREAM, stream=self._info, public=True
@@ -65,7 +71,9 @@ async def _parsed(
 
 
 def _v1_describe(pool: descriptor_pool.DescriptorPool) -> None:
-    """Adds the file of v1 to the pool: that of v1alpha under its new package, so that tools can describe the service too."""
+    """Adds the file of v1 to the pool: that of v1alpha under its new package, so that tools can
+    describe the service too.
+    """
     proto = descriptor_pb2.FileDescriptorProto()
     reflection_pb2.DESCRIPTOR.CopyToProto(proto)
     _rename(proto)

@@ -10,7 +10,9 @@ PACKS = ("demo", "retail", "serenade")
 
 @dataclass(frozen=True, slots=True)
 class PackDocument:
-    """One document as ApplyDocuments takes it; an empty id is derived from the document's name by the server."""
+    """One document as ApplyDocuments takes it; an empty id is derived from the document's
+    name by the server.
+    """
 
     kind: str
     document_id: str
@@ -18,10 +20,11 @@ class PackDocument:
 
 
 def read_pack(name: str) -> list[PackDocument]:
-    """Returns the documents of a pack, in the order of file names and of the documents within a file.
+    """Returns the documents of a pack, in the order of file names and of the
+    documents within a file.
 
-    A document that does not state its kind takes the first part of its file's name, so that a document of the
-    specification can stand in a pack exactly as it is printed there.
+    A document that does not state its kind takes the first part of its file's name, so that a
+    document of the specification can stand in a pack exactly as it is printed there.
     Errors: KeyError when there is no such pack.
     """
     if name not in PACKS:
