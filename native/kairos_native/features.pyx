@@ -1,5 +1,5 @@
-# Contract in features.pxd. Applying an event is the work of record.pyx, session.pyx and slots.pyx; here they meet, and here
-# every source of a condition or a score finds its value.
+# Contract in features.pxd. Applying an event is the work of record.pyx, session.pyx and slots.pyx;
+# here they meet, and here every source of a condition or a score finds its value.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 from kairos_native.layout cimport *
@@ -162,8 +162,8 @@ cdef kairos_value read_derived(const feature_view* view, const kairos_record* re
     return value_of_double(sum if sum > 0.0 else 0.0)
 
 
-# Every source but scores, which may not read each other, read from `record` and `session`: those of the view, or those before
-# the event. A *_PREVIOUS kind is its plain kind here.
+# Every source but scores, which may not read each other, read from `record` and `session`: those of
+# the view, or those before the event. A *_PREVIOUS kind is its plain kind here.
 cdef kairos_value read_plain(const feature_view* view, const kairos_record* record, const kairos_session* session,
                              const kairos_source* source) noexcept nogil:
     cdef uint32_t kind = source.kind

@@ -11,7 +11,8 @@ static inline uint64_t kairos_load64(const uint8_t *p) {
     return x;
 }
 
-/* Returns 1 to 7 bytes, the rest zero, by loads that overlap: a copy of unknown size would be a call. */
+/* Returns 1 to 7 bytes, the rest zero, by loads that overlap:
+ * a copy of unknown size would be a call. */
 static inline uint64_t kairos_load_tail(const uint8_t *p, size_t size) {
     uint32_t low, high;
     if (size >= 4) {
@@ -28,7 +29,8 @@ static inline uint64_t kairos_fold(uint64_t a, uint64_t b) {
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Not keyed: used only for look-ups in tables whose contents the tenant's own documents fix, with bounded probe lengths. */
+/* Not keyed: used only for look-ups in tables whose contents the tenant's own documents fix, with
+ * bounded probe lengths. */
 static inline uint64_t kairos_hash64(uint32_t space, const void *data, size_t size) {
     const uint8_t *p = (const uint8_t *)data;
     uint64_t hash = ((uint64_t)space + 1) * 0x9E3779B97F4A7C15ull ^ (uint64_t)size * 0xD6E8FEB86659FD93ull;
@@ -53,8 +55,9 @@ static inline uint64_t kairos_hash64(uint32_t space, const void *data, size_t si
         v2 += v1; v1 = KAIROS_ROTL(v1, 17); v1 ^= v2; v2 = KAIROS_ROTL(v2, 32);                                         \
     } while (0)
 
-/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, and its 128-bit
- * extension). Keyed: what it names cannot be guessed without the tenant's key. */
+/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF",
+ * 2012, and its 128-bit extension). Keyed: what it names cannot be guessed without the tenant's
+ * key. */
 static inline void kairos_siphash128(const uint8_t *key, const void *data, size_t size, uint8_t *result16) {
     const uint8_t *p = (const uint8_t *)data;
     uint64_t k0 = kairos_load64(key), k1 = kairos_load64(key + 8);
@@ -86,8 +89,8 @@ static inline void kairos_siphash128(const uint8_t *key, const void *data, size_
 #undef KAIROS_SIPROUND
 #undef KAIROS_ROTL
 
-/* crc32c, reflected polynomial 0x82F63B78 (RFC 3720, appendix B.4). One nibble at a time: the table is 64 bytes and this path only
- * runs where the processor has no instruction for it. */
+/* crc32c, reflected polynomial 0x82F63B78 (RFC 3720, appendix B.4). One nibble at a time: the table
+ * is 64 bytes and this path only runs where the processor has no instruction for it. */
 static inline uint32_t kairos_crc32c_portable(uint32_t crc, const uint8_t *p, size_t size) {
     static const uint32_t table[16] = {
         0x00000000u, 0x105EC76Fu, 0x20BD8EDEu, 0x30E349B1u, 0x417B1DBCu, 0x5125DAD3u, 0x61C69362u, 0x7198540Du,

@@ -1,6 +1,7 @@
-/* Every stored and shared byte layout of the core: log frame, subject record, plan image, and the value that passes
- * between the parts. All integers are little endian; all structs are written widest field first and without implicit
- * padding, which the asserts below prove. A change of any struct here needs a new version number and an ADR. */
+/* Every stored and shared byte layout of the core: log frame, subject record, plan image, and the
+ * value that passes between the parts. All integers are little endian; all structs are written
+ * widest field first and without implicit padding, which the asserts below prove. A change of any
+ * struct here needs a new version number and an ADR. */
 #ifndef KAIROS_LAYOUT_H
 #define KAIROS_LAYOUT_H
 #include <stddef.h>
@@ -21,7 +22,8 @@ enum {
 };
 
 /* ------------------------------------------------------------------ values
- * One typed value. Strings point into the message, record or image that they were read from and live as long as it. */
+ * One typed value. Strings point into the message, record or image that they were read from and
+ * live as long as it. */
 enum kairos_value_kind {
     VALUE_ABSENT = 0,
     VALUE_NULL = 1,
@@ -53,7 +55,8 @@ enum kairos_frame_kind {
 
 enum { FRAME_FLAG_SESSION_CLIENT = 1 };
 
-/* Sits at an 8-byte boundary; the payload follows and is zero-padded to 8 bytes. A zero `size` ends a segment. */
+/* Sits at an 8-byte boundary; the payload follows and is zero-padded to 8 bytes.
+ * A zero `size` ends a segment. */
 typedef struct kairos_frame {
     uint32_t size;             /* bytes of header + payload + padding */
     uint32_t crc;              /* crc32c (Castagnoli), continued from the segment's salt, of all after this field, padding included */
@@ -112,7 +115,8 @@ typedef struct kairos_stored {
 } kairos_stored;
 
 /* ------------------------------------------------------------------ subject record
- * header | slots (slot_size) | KAIROS_SESSIONS_KEPT x (kairos_session + session_slot_size) | variable entries to record_size */
+ * header | slots (slot_size) | KAIROS_SESSIONS_KEPT x (kairos_session + session_slot_size) |
+ * variable entries to record_size */
 typedef struct kairos_record {
     uint32_t checksum;            /* crc32c of everything after this field up to record_size */
     uint16_t version;             /* KAIROS_RECORD_VERSION */
@@ -246,7 +250,8 @@ typedef struct kairos_image_header {
 typedef struct kairos_text { uint32_t offset; uint32_t size; } kairos_text;     /* into STRINGS */
 typedef struct kairos_range { uint32_t first; uint32_t count; } kairos_range;
 
-/* Spaces of the one dictionary. SPACE_VALUE + column index holds the known strings of that column: id = bucket. */
+/* Spaces of the one dictionary. SPACE_VALUE + column index holds the known strings of that
+ * column: id = bucket. */
 enum kairos_space {
     SPACE_EVENT_TYPE = 1,         /* id = event type id, from 1 */
     SPACE_EVENT_FIELD = 2,        /* id = index in EVENT_FIELDS; canonical names */
@@ -382,8 +387,9 @@ typedef struct kairos_index {
     uint32_t reserved;
 } kairos_index;
 
-/* Buckets of a column, in this order. A dense column owns one row per bucket; bit c of a row = "a value in this bucket
- * does not rule conjunction c out". A leaf that its bucket decides exactly needs no residual. */
+/* Buckets of a column, in this order. A dense column owns one row per bucket; bit c of a row = "a
+ * value in this bucket does not rule conjunction c out". A leaf that its bucket decides exactly
+ * needs no residual. */
 enum kairos_bucket {
     BUCKET_ABSENT = 0, BUCKET_NULL = 1, BUCKET_FALSE = 2, BUCKET_TRUE = 3, BUCKET_STRING_OTHER = 4, BUCKET_NAN = 5,
     BUCKET_KIND_OTHER = 6,        /* a number, time or duration in a column whose thresholds are of another class */
@@ -441,8 +447,9 @@ typedef struct kairos_candidate {
     uint32_t reserved;
 } kairos_candidate;
 
-/* A decision record, self-contained: header | kairos_value[value_count] | float[feature_count] | texts | request | response,
- * without gaps. Strings among the values hold their offset in the texts. Replay needs it and the plan image, nothing else. */
+/* A decision record, self-contained: header | kairos_value[value_count] | float[feature_count] |
+ * texts | request | response, without gaps. Strings among the values hold their offset in the
+ * texts. Replay needs it and the plan image, nothing else. */
 typedef struct kairos_decision {
     uint8_t decision_id[16];
     uint8_t plan_id[32];

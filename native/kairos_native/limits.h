@@ -1,7 +1,7 @@
-/* Named limits of the native core; units last in names. server/kairos_server/limits.py reads them through the engine's
- * door, so that each number stands once. Relations are asserted at the end. */
-/* The build puts this folder on the include path, so <limits.h> of the C library is reached through this file; outside of the
- * guard, because the compiler's own limits.h comes by twice. */
+/* Named limits of the native core; units last in names. server/kairos_server/limits.py reads them
+ * through the engine's door, so that each number stands once. Relations are asserted at the end. */
+/* The build puts this folder on the include path, so <limits.h> of the C library is reached through
+ * this file; outside of the guard, because the compiler's own limits.h comes by twice. */
 #include_next <limits.h>
 #ifndef KAIROS_LIMITS_H
 #define KAIROS_LIMITS_H

@@ -14,13 +14,14 @@ cdef enum match_kernel:
 # Best kernel of this machine; KAIROS_KERNEL=portable|avx2|avx512 narrows it (tests).
 cdef uint32_t match_kernel_best() noexcept nogil
 # Writes the rules of the index that hold, ascending and each once.
-#   Shapes: values[index.column_count] in column order; words[index.word_count] scratch at a 64-byte boundary;
-#           rules[index.rule_count] absolute indexes into image.rules
+#   Shapes: values[index.column_count] in column order; words[index.word_count] scratch at a 64-byte
+#           boundary; rules[index.rule_count] absolute indexes into image.rules
 #   Returns: number of rules
 #   Cost:   O(columns x word_count + survivors); no allocation
 cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
                           uint64_t* words, uint32_t* rules) noexcept nogil
-# Sets bit r for each rule (relative to index.rule_first) that holds; rule_bits zeroed by the callee, ceil(rule_count / 64) words.
+# Sets bit r for each rule (relative to index.rule_first) that holds; rule_bits zeroed by the
+# callee, ceil(rule_count / 64) words.
 cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
                           uint64_t* words, uint64_t* rule_bits) noexcept nogil
 # True when the leaf holds for the value: CEL's meaning, an error counts as "does not hold".

@@ -1,4 +1,5 @@
-/* Names of enum values as conditions read them; the position is the number in kairos.v1. tests/contract compares them. */
+/* Names of enum values as conditions read them; the position is the number in kairos.v1.
+ * tests/contract compares them. */
 #ifndef KAIROS_NAMES_H
 #define KAIROS_NAMES_H
 

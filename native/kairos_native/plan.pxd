@@ -4,7 +4,8 @@ from kairos_native.layout cimport *
 
 
 # Typed pointers into one image. Immutable after plan_load.
-#   Owns: the image bytes; freed by plan_free when nobody uses the plan any more (epoch of the engine)
+#   Owns: the image bytes; freed by plan_free when nobody uses the plan any more
+#         (epoch of the engine)
 cdef struct plan:
     const uint8_t* image
     const kairos_image_header* header
@@ -45,9 +46,10 @@ cdef struct plan:
     void* memory                    # what plan_free frees
 
 
-# Reads the file, verifies magic, version, plan id (BLAKE2b-256), and that every offset, range and id stays inside: after this
-# nothing in the image can make the core read outside it.
-#   Errors: STATUS_IMAGE_CORRUPT, STATUS_IMAGE_VERSION, STATUS_LOG_IO, STATUS_NO_MEMORY; `message` says what and where
+# Reads the file, verifies magic, version, plan id (BLAKE2b-256), and that every offset, range and
+# id stays inside: after this nothing in the image can make the core read outside it.
+#   Errors: STATUS_IMAGE_CORRUPT, STATUS_IMAGE_VERSION, STATUS_LOG_IO, STATUS_NO_MEMORY; `message`
+#           says what and where
 cdef plan* plan_load(const char* path, int32_t* status, char* message, uint32_t message_size) noexcept nogil
 cdef plan* plan_load_bytes(const uint8_t* data, uint64_t size, int32_t* status, char* message, uint32_t message_size) noexcept nogil
 cdef void plan_free(plan* image) noexcept nogil

@@ -1,5 +1,6 @@
-# Contract in record.pxd. The record lives in memory of fixed capacity; only its variable part changes size, at the end, so
-# that pointers to the header, slots and sessions stay valid throughout an event.
+# Contract in record.pxd. The record lives in memory of fixed capacity; only its variable part
+# changes size, at the end, so that pointers to the header, slots and sessions stay valid throughout
+# an event.
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
@@ -44,7 +45,8 @@ cdef int32_t record_load(const plan* image, const uint8_t* stored, size_t size, 
         return STATUS_RECORD_TOO_LARGE
     if size < sizeof(kairos_record) or size > KAIROS_RECORD_SIZE_MAX:
         return STATUS_RECORD_CORRUPT
-    # The check runs on the copy: the stored bytes may be unaligned, and may not be read twice with different results.
+    # The check runs on the copy: the stored bytes may be unaligned, and may not be read twice with
+    # different results.
     memcpy(memory, stored, size)
     status = load_check_header(<const kairos_record*>memory, <uint32_t>size)
     if status == STATUS_OK:
@@ -112,7 +114,8 @@ cdef int32_t load_check_entries(const kairos_record* record) noexcept nogil:
     return STATUS_OK if consents == record.consent_known else STATUS_RECORD_CORRUPT
 
 
-# Moves entries, then sessions from the last to the first, to where the larger layout has them, and clears what is new.
+# Moves entries, then sessions from the last to the first, to where the larger layout has them, and
+# clears what is new.
 cdef void load_grow(kairos_record* record, const kairos_image_header* header) noexcept nogil:
     cdef uint8_t* base = <uint8_t*>record
     cdef uint32_t slot_size_old = record.slot_size, session_size_old = record.session_slot_size
@@ -231,7 +234,8 @@ cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t 
         record_count_dropped(record)
         if known == NULL:
             return
-        # The old value is outdated and the new one is not there: absent is the only true answer. It always fits.
+        # The old value is outdated and the new one is not there: absent is
+        # the only true answer. It always fits.
         entry = record_put_entry(record, ENTRY_TRAIT, 0, name, name_size, NULL, 0)
         entry.value_kind = VALUE_ABSENT
     else:

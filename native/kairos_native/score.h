@@ -1,5 +1,6 @@
-/* Arithmetic whose result is the same on every machine: IEEE 754 additions, multiplications and divisions in a stated order,
- * no call of libm, no fused multiply-add. Plain C, so that the floors below score.pyx use it without importing it.
+/* Arithmetic whose result is the same on every machine: IEEE 754 additions, multiplications and
+ * divisions in a stated order, no call of libm, no fused multiply-add. Plain C, so that the floors
+ * below score.pyx use it without importing it.
  * See docs/adr/0010-deterministic-arithmetic.md; tests/reference/score.py repeats it in Python. */
 #ifndef KAIROS_SCORE_H
 #define KAIROS_SCORE_H
@@ -9,8 +10,9 @@
 #include <immintrin.h>
 #endif
 
-/* Compilers may fuse a * b + c into one rounding, also between intrinsics, and do so by default on Arm and below
- * -mfma. The build turns it off; these lines keep the promise where a build forgets to. */
+/* Compilers may fuse a * b + c into one rounding, also between intrinsics, and do so by default on
+ * Arm and below -mfma. The build turns it off; these lines keep the promise where a build forgets
+ * to. */
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #elif defined(__GNUC__)
@@ -22,8 +24,8 @@
 #error "Kairos' arithmetic needs IEEE 754 semantics: build without -ffast-math."
 #endif
 
-/* ln 2 = KAIROS_LN2_HI + KAIROS_LN2_LO. The high part has its last 21 bits zero, so that k * KAIROS_LN2_HI is exact for
- * every |k| <= 1100; the low part carries the next 53 bits. */
+/* ln 2 = KAIROS_LN2_HI + KAIROS_LN2_LO. The high part has its last 21 bits zero, so that
+ * k * KAIROS_LN2_HI is exact for every |k| <= 1100; the low part carries the next 53 bits. */
 #define KAIROS_LN2_HI 0x1.62e42feep-1
 #define KAIROS_LN2_LO 0x1.a39ef35793c76p-33
 #define KAIROS_LOG2_E 0x1.71547652b82fep+0
@@ -36,16 +38,18 @@ static inline double kairos_power2(int64_t k) {
     return power;
 }
 
-/* y * 2^k in two exact steps but for the last, which rounds only where the result is subnormal or overflows. */
+/* y * 2^k in two exact steps but for the last, which rounds only where the result is
+ * subnormal or overflows. */
 static inline double kairos_scale2(double y, int64_t k) {
     if (k > 1023) return y * kairos_power2(1023) * kairos_power2(k - 1023);
     if (k < -1022) return y * kairos_power2(k + 1000) * kairos_power2(-1000);
     return y * kairos_power2(k);
 }
 
-/* e^x = 2^k e^r with |r| <= ln 2 / 2. With q(r) = r coth(r / 2), an even function, e^r = 1 + 2 r / (q - r): few terms
- * suffice, and the error of the quotient is scaled down by r. The series of q is 2 sum B(2n) r^2n / (2n)!; cut after r^12 it
- * errs by less than 2^-58 of the result. `low` is what r lost by rounding. */
+/* e^x = 2^k e^r with |r| <= ln 2 / 2. With q(r) = r coth(r / 2), an even function, e^r =
+ * 1 + 2 r / (q - r): few terms suffice, and the error of the quotient is scaled down by r. The
+ * series of q is 2 sum B(2n) r^2n / (2n)!; cut after r^12 it errs by less than 2^-58 of the result.
+ * `low` is what r lost by rounding. */
 static inline double kairos_exp(double x) {
     double high, low, r, t, c, y;
     int64_t k;
@@ -68,9 +72,9 @@ static inline double kairos_exp(double x) {
     return kairos_scale2(y, k);
 }
 
-/* ln x = k ln 2 + ln(1 + f), sqrt(1/2) <= 1 + f < sqrt(2). With s = f / (2 + f), ln(1 + f) = 2 s + s R(s^2) where R(z) is the
- * series sum of 2 z^n / (2n + 1), cut after n = 10 (error below 2^-59); f - f^2 / 2 is taken out first, for it is nearly
- * exact and much larger than the rest. */
+/* ln x = k ln 2 + ln(1 + f), sqrt(1/2) <= 1 + f < sqrt(2). With s = f / (2 + f), ln(1 + f) =
+ * 2 s + s R(s^2) where R(z) is the series sum of 2 z^n / (2n + 1), cut after n = 10 (error below
+ * 2^-59); f - f^2 / 2 is taken out first, for it is nearly exact and much larger than the rest. */
 static inline double kairos_log(double x) {
     uint64_t bits;
     int64_t k = 0;
@@ -115,8 +119,9 @@ static inline double kairos_logistic(double x) { return 1.0 / (1.0 + kairos_exp(
 /* One multiplication and one addition, each rounded: the step of every sum of weighted values. */
 static inline double kairos_add_weighted(double sum, double weight, double value) { return sum + weight * value; }
 
-/* The kernels below add the same products in the same order for each candidate; they differ in how many candidates they
- * carry at once, which no candidate can see. A block of candidates stays in registers while all features pass. */
+/* The kernels below add the same products in the same order for each candidate; they differ in how
+ * many candidates they carry at once, which no candidate can see. A block of candidates stays in
+ * registers while all features pass. */
 static inline void kairos_linear_portable(const float *weights, uint32_t stride, const float *features,
                                           uint32_t feature_count, const float *bias, float *scores) {
     for (uint32_t first = 0; first < stride; first += 16) {
@@ -133,7 +138,8 @@ static inline void kairos_linear_portable(const float *weights, uint32_t stride,
 }
 
 #if defined(__x86_64__)
-/* Eight sums of 8 lanes hide the latency of the additions; what is left after blocks of 64 goes 16 at a time. */
+/* Eight sums of 8 lanes hide the latency of the additions;
+ * what is left after blocks of 64 goes 16 at a time. */
 __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
         const float *weights, uint32_t stride, const float *features, uint32_t feature_count, const float *bias,
         float *scores) {

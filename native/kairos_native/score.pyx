@@ -1,4 +1,5 @@
-# The door of score.h for Cython callers: bodies, their derivation and the proof of one result stand there.
+# The door of score.h for Cython callers: bodies, their derivation and the proof of one
+# result stand there.
 from libc.stdint cimport uint32_t
 
 cdef extern from "score.h" nogil:

@@ -1,4 +1,5 @@
-# Sessions of a subject record: which one takes an event, which one is open. Meaning in docs/guides/time.md, "Sessions".
+# Sessions of a subject record: which one takes an event, which one is open. Meaning in
+# docs/guides/time.md, "Sessions".
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from kairos_native.layout cimport *
 

@@ -1,15 +1,18 @@
-# Stored features of a record: how an event changes a slot and what a slot reads at a moment. Meaning in docs/guides/time.md.
+# Stored features of a record: how an event changes a slot and what a slot reads at a moment.
+# Meaning in docs/guides/time.md.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from kairos_native.layout cimport *
 from kairos_native.plan cimport plan
 
 
-# Updates one slot by an event if the slot's filter holds. `session`: the event's session in the record, or NULL.
+# Updates one slot by an event if the slot's filter holds.
+# `session`: the event's session in the record, or NULL.
 #   Shapes: fields[image.event_field_count]
 #   Cost:   O(filter leaves); a window moving on clears O(buckets); a text O(entries)
 cdef void slot_update(const plan* image, kairos_record* record, kairos_session* session, uint32_t slot_id,
                       const kairos_value* fields, int64_t occurred_us, bint late) noexcept nogil
-# Reads a part of a slot at `now_us`; a record or session that is not there reads as one without events.
+# Reads a part of a slot at `now_us`; a record or session that is not there reads as
+# one without events.
 #   Cost: O(1), windows O(buckets), texts O(entries)
 cdef kairos_value slot_read(const plan* image, const kairos_record* record, const kairos_session* session, uint32_t slot_id,
                             uint32_t part, int64_t now_us) noexcept nogil
@@ -21,8 +24,9 @@ cdef inline int64_t bucket_of(int64_t time_us, int64_t span_us) noexcept nogil:
     return quotient - (time_us % span_us < 0)
 
 
-# The makers of values: strings are made where their bytes are. The second half is written as one word (size 0, kind at byte
-# 12), so that a value travels in two registers; byte by byte it would go through memory and stall on each return.
+# The makers of values: strings are made where their bytes are. The second half is written as one
+# word (size 0, kind at byte 12), so that a value travels in two registers; byte by byte it would go
+# through memory and stall on each return.
 cdef inline kairos_value value_of(uint32_t kind, uint64_t bits) noexcept nogil:
     cdef kairos_value value
     value.bits = bits

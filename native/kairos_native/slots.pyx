@@ -1,4 +1,5 @@
-# Contract in slots.pxd. A slot's bytes are all zero until its first event; each kind reads that as "no event".
+# Contract in slots.pxd. A slot's bytes are all zero until its first event;
+# each kind reads that as "no event".
 from libc.stddef cimport size_t
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
@@ -24,7 +25,8 @@ cdef enum:
     UINT32_LAST = 0xFFFFFFFF
 
 
-# Bytes of a slot, or NULL where the record's layout is older than the slot or there is no such session.
+# Bytes of a slot, or NULL where the record's layout is older than the slot or there
+# is no such session.
 cdef inline uint8_t* slot_bytes(const kairos_record* record, const kairos_session* session,
                                 const kairos_slot* slot) noexcept nogil:
     if record == NULL:
@@ -40,7 +42,8 @@ cdef inline uint8_t* slot_bytes(const kairos_record* record, const kairos_sessio
 
 # ---------------------------------------------------------------- filters
 
-# Filters are equalities with constants, in CEL's meaning; an absent value errs, that is, does not hold.
+# Filters are equalities with constants, in CEL's meaning; an absent value errs,
+# that is, does not hold.
 cdef bint slot_filter_holds(const plan* image, const kairos_slot* slot, const kairos_value* fields) noexcept nogil:
     cdef uint32_t index
     cdef const kairos_leaf* leaf
@@ -75,7 +78,8 @@ cdef inline bint number_of(const kairos_value* value, double* number) noexcept n
     return False
 
 
-# What the time between leaves of a decayed value. Product, then negation: the guide fixes the order.
+# What the time between leaves of a decayed value. Product, then negation:
+# the guide fixes the order.
 cdef inline double decay_factor(const kairos_slot* slot, int64_t earlier_us, int64_t later_us) noexcept nogil:
     return kairos_exp(-(<double><int64_t>time_span(earlier_us, later_us) * slot.decay_per_us))
 
@@ -83,7 +87,8 @@ cdef inline double decay_factor(const kairos_slot* slot, int64_t earlier_us, int
 cdef void decayed_update(uint8_t* bytes, const kairos_slot* slot, int64_t occurred_us) noexcept nogil:
     cdef double* value = <double*>bytes
     cdef int64_t* time_us = <int64_t*>(bytes + 8)
-    # An empty slot is value 0 at time 0, and event times are not negative: the first event needs no case of its own.
+    # An empty slot is value 0 at time 0, and event times are not negative:
+    # the first event needs no case of its own.
     if occurred_us >= time_us[0]:
         value[0] = kairos_add_weighted(slot.weight, value[0], decay_factor(slot, time_us[0], occurred_us))
         time_us[0] = occurred_us
@@ -175,7 +180,8 @@ cdef void kept_update(kairos_record* record, uint8_t* bytes, const kairos_slot* 
     cdef kairos_slot_value* kept = <kairos_slot_value*>bytes
     cdef kairos_entry* text
     if kept.reserved == SLOT_VALUE_KEPT:
-        # Events come in log order, so that of equal times the later replaces a last value and never a first one.
+        # Events come in log order, so that of equal times the later replaces a last value and
+        # never a first one.
         if slot.kind == SLOT_LAST and occurred_us < kept.time_us:
             return
         if slot.kind == SLOT_FIRST and occurred_us >= kept.time_us:

@@ -1,6 +1,6 @@
-/* Status codes of the native core. Codes 1..127 are public: they are the numbers of kairos.v1.ErrorReason
- * (proto/kairos/v1/error.proto), compared by tests/contract. Codes from 128 are internal and never leave the process as
- * numbers. Append only; never renumber. */
+/* Status codes of the native core. Codes 1..127 are public: they are the numbers of
+ * kairos.v1.ErrorReason (proto/kairos/v1/error.proto), compared by tests/contract. Codes from 128
+ * are internal and never leave the process as numbers. Append only; never renumber. */
 #ifndef KAIROS_STATUS_H
 #define KAIROS_STATUS_H
 

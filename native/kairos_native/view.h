@@ -12,14 +12,16 @@ typedef struct slice {
     uint32_t reserved;
 } slice;
 
-/* Memory of one request or one group commit, released in bulk by setting `used` to zero; whoever made `base` frees it. */
+/* Memory of one request or one group commit, released in bulk by setting `used` to zero; whoever
+ * made `base` frees it. */
 typedef struct arena {
     uint8_t *base;
     size_t size;
     size_t used;
 } arena;
 
-/* Returns `size` bytes at a 16-byte boundary, or NULL when the arena is full. `base` is 16-byte aligned. */
+/* Returns `size` bytes at a 16-byte boundary, or NULL when the arena is full.
+ * `base` is 16-byte aligned. */
 static inline void *arena_take(arena *memory, size_t size) {
     size_t start = (memory->used + 15) & ~(size_t)15;
     if (start > memory->size || size > memory->size - start) return NULL;
@@ -27,8 +29,8 @@ static inline void *arena_take(arena *memory, size_t size) {
     return memory->base + start;
 }
 
-/* A bounded buffer for encoded protobuf. A write that does not fit sets `overflow`, and nothing is written from then on, so
- * that callers check once at the end. */
+/* A bounded buffer for encoded protobuf. A write that does not fit sets `overflow`, and nothing is
+ * written from then on, so that callers check once at the end. */
 typedef struct output {
     uint8_t *data;
     size_t used;

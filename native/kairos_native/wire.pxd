@@ -1,4 +1,5 @@
-# Scans kairos.v1 messages in place; body in wire.h (plain C with a written security model, fuzzed outside Python).
+# Scans kairos.v1 messages in place; body in wire.h (plain C with a written security model,
+# fuzzed outside Python).
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from kairos_native.layout cimport kairos_value
 from kairos_native.view cimport arena
@@ -6,21 +7,24 @@ from kairos_native.view cimport arena
 
 cdef extern from "wire.h" nogil:
     # Where and why a message was refused.
-    #   field: proto path, for example "attributes[3].double_value", zero-terminated, at most 95 bytes
-    #   seen:  the value as text for the error message; may be empty; valid UTF-8; points into the message. Cut it at a
-    #          character, not at a byte
+    #   field: proto path, for example "attributes[3].double_value",
+    #          zero-terminated, at most 95 bytes
+    #   seen:  the value as text for the error message; may be empty; valid UTF-8; points into the
+    #          message. Cut it at a character, not at a byte
     ctypedef struct wire_fault:
         int32_t status
         char field[96]
         const uint8_t* seen
         uint32_t seen_size
 
-    # One attribute or trait. `name` is canonical (snake_case; see docs/guides/ingest.md) and may live in the arena.
+    # One attribute or trait. `name` is canonical (snake_case; see docs/guides/ingest.md) and may
+    # live in the arena.
     ctypedef struct wire_attribute:
         kairos_value value
         const uint8_t* name
         uint64_t name_hash          # kairos_hash64(space, name) in the space where the plan looks the name up: SPACE_EVENT_FIELD
-                                    # for attributes, SPACE_TRAIT for traits, SPACE_CONTEXT_FIELD for context; 0 when given by id
+                                    # for attributes, SPACE_TRAIT for traits, SPACE_CONTEXT_FIELD
+                                    # for context; 0 when given by id
         uint32_t name_size
         uint32_t name_id            # 0: given by name
 
@@ -84,26 +88,33 @@ cdef extern from "wire.h" nogil:
         uint8_t channel
         uint8_t urgency
 
-    # Scans one Event message and checks everything that needs neither tenant, plan nor clock: wire format, limits, UTF-8,
-    # enum numbers, NaN, names, duplicates and reserved names, required fields.
-    #   Shapes: data[size]; arrays and canonical names are taken from `memory`, at most WIRE_EVENT_ARENA_SIZE bytes
+    # Scans one Event message and checks everything that needs neither tenant, plan nor clock: wire
+    # format, limits, UTF-8, enum numbers, NaN, names, duplicates and reserved names, required
+    # fields.
+    #   Shapes: data[size]; arrays and canonical names are taken from `memory`, at most
+    #           WIRE_EVENT_ARENA_SIZE bytes
     #   Cost:   O(size); no heap
-    #   Errors: a public status, with `fault` filled; STATUS_ARENA_FULL when `memory` had less than WIRE_EVENT_ARENA_SIZE left and
-    #           it did not do. After a refusal event.event_id is the id to answer with (empty where it is not acceptable),
-    #           every other field is undefined. The order of refusals stands in wire.h
+    #   Errors: a public status, with `fault` filled; STATUS_ARENA_FULL when `memory` had less than
+    #           WIRE_EVENT_ARENA_SIZE left and it did not do. After a refusal event.event_id is the
+    #           id to answer with (empty where it is not acceptable), every other field is
+    #           undefined. The order of refusals stands in wire.h
     int32_t wire_scan_event(const uint8_t* data, uint32_t size, wire_event* event, arena* memory, wire_fault* fault)
     int32_t wire_scan_decide(const uint8_t* data, uint32_t size, wire_decide* decide, arena* memory, wire_fault* fault)
-    # Finds the Event bytes inside an IngestRequest. Protobuf would merge a repeated field 1: it is refused (WIRE_MALFORMED).
+    # Finds the Event bytes inside an IngestRequest. Protobuf would merge a repeated field 1: it is
+    # refused (WIRE_MALFORMED).
     #   Errors: EVENT_MISSING, WIRE_MALFORMED, REQUEST_TOO_LARGE
     int32_t wire_find_event(const uint8_t* data, uint32_t size, const uint8_t** event, uint32_t* event_size, wire_fault* fault)
-    # Walks an IngestBatchRequest: call with *cursor = data; returns STATUS_OK with one event, or STATUS_LOG_END after the last.
+    # Walks an IngestBatchRequest: call with *cursor = data; returns STATUS_OK with one event, or
+    # STATUS_LOG_END after the last.
     #   Errors: WIRE_MALFORMED; the caller counts the events
     int32_t wire_next_event(const uint8_t** cursor, const uint8_t* end, const uint8_t** event, uint32_t* event_size, wire_fault* fault)
-    # Walks an EvaluateRequest: the event, and each trigger id by calling again from *cursor (item_kind 1 event, 2 trigger id), in
-    # the order of the message. STATUS_LOG_END after the last; the caller counts the ids, and knows whether an event came.
+    # Walks an EvaluateRequest: the event, and each trigger id by calling again from *cursor
+    # (item_kind 1 event, 2 trigger id), in the order of the message. STATUS_LOG_END after the last;
+    # the caller counts the ids, and knows whether an event came.
     #   Errors: WIRE_MALFORMED (also for a second event), UTF8_INVALID
     int32_t wire_next_evaluate(const uint8_t** cursor, const uint8_t* end, uint32_t* item_kind, const uint8_t** item, uint32_t* item_size, wire_fault* fault)
-    # Writes the canonical form of a name; returns its size, or 0 when the name is not allowed. `result` holds 2 * size bytes.
+    # Writes the canonical form of a name; returns its size, or 0 when the name is not allowed.
+    # `result` holds 2 * size bytes.
     uint32_t wire_canonical_name(const uint8_t* name, uint32_t size, uint8_t* result)
 
     enum:

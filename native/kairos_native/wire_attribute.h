@@ -1,4 +1,5 @@
-/* What the scanner hands out (events, decide requests, attributes, consents, faults), and the lists of named values. */
+/* What the scanner hands out (events, decide requests, attributes, consents, faults),
+ * and the lists of named values. */
 #ifndef KAIROS_WIRE_ATTRIBUTE_H
 #define KAIROS_WIRE_ATTRIBUTE_H
 #include <stdio.h>
@@ -43,7 +44,8 @@ typedef struct wire_text {
 
 static const wire_text wire_nothing = {NULL, 0};
 
-/* Fills the fault and returns its status. `seen` is shown to people: never bytes that are not valid UTF-8. */
+/* Fills the fault and returns its status. `seen` is shown to people:
+ * never bytes that are not valid UTF-8. */
 WIRE_COLD int32_t wire_refuse(wire_fault *fault, int32_t status, const char *field, wire_text seen) {
     fault->status = status;
     snprintf(fault->field, sizeof fault->field, "%s", field);
@@ -60,13 +62,15 @@ WIRE_COLD int32_t wire_refuse_item(
     return wire_refuse(fault, status, field, seen);
 }
 
-/* Where an element of a list lies, from the message's start: 8 bytes, so that all lists of an event fit 3 KiB of stack. */
+/* Where an element of a list lies, from the message's start: 8 bytes, so that all lists of an event
+ * fit 3 KiB of stack. */
 typedef struct wire_span {
     uint32_t start;
     uint32_t size;
 } wire_span;
 
-/* One list of attributes: where its names live, what is reserved there, and how long its strings may be. */
+/* One list of attributes: where its names live, what is reserved there,
+ * and how long its strings may be. */
 typedef struct wire_list {
     const char *path;
     const wire_reserved *reserved;
@@ -74,8 +78,9 @@ typedef struct wire_list {
     uint32_t string_size_max;
 } wire_list;
 
-/* Reads one Attribute; the last of several occurrences counts, also among the members of the oneof. Range and name are
- * checked later, on the occurrence that counts. `part` names the string that is not UTF-8. */
+/* Reads one Attribute; the last of several occurrences counts, also among the members of the oneof.
+ * Range and name are checked later, on the occurrence that counts. `part` names the string that is
+ * not UTF-8. */
 WIRE_PART int32_t wire_read_attribute(const uint8_t *p, const uint8_t *end, wire_attribute *attribute, const char **part) {
     wire_field field;
     memset(attribute, 0, sizeof *attribute);
@@ -197,7 +202,8 @@ WIRE_PART inline uint32_t wire_first_slot(const wire_table *table, const wire_at
     return (uint32_t)hash[0] & table->mask;
 }
 
-/* Adds attribute `index`. Returns 1 where an earlier one has the same name or id, -1 after too many probes, else 0. */
+/* Adds attribute `index`. Returns 1 where an earlier one has the same name or id,
+ * -1 after too many probes, else 0. */
 WIRE_PART inline int wire_table_add(wire_table *table, const wire_attribute *attributes, uint32_t index) {
     uint32_t slot = wire_first_slot(table, attributes + index), probes = 0;
     for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
@@ -208,8 +214,9 @@ WIRE_PART inline int wire_table_add(wire_table *table, const wire_attribute *att
     return 0;
 }
 
-/* Builds the table again under a key. The hash of names is not keyed, so a sender can choose names that collide; where
- * addresses lie is a secret that costs nothing. It decides how long the search takes, never what it finds. */
+/* Builds the table again under a key. The hash of names is not keyed, so a sender can choose names
+ * that collide; where addresses lie is a secret that costs nothing. It decides how long the search
+ * takes, never what it finds. */
 WIRE_COLD int wire_table_rekey(wire_table *table, const wire_attribute *attributes, uint32_t index) {
     uint64_t places[2] = {(uint64_t)(uintptr_t)table, (uint64_t)(uintptr_t)attributes};
     memcpy(table->key, places, sizeof table->key);
@@ -219,8 +226,9 @@ WIRE_COLD int wire_table_rekey(wire_table *table, const wire_attribute *attribut
     return wire_table_add(table, attributes, index);
 }
 
-/* Reads the elements of a list into the arena: wire format and UTF-8 only. `spans` is not const, because gcc takes a const
- * pointer for a read of the whole array, of which only `count` elements are set. */
+/* Reads the elements of a list into the arena: wire format and UTF-8 only. `spans` is not const,
+ * because gcc takes a const pointer for a read of the whole array, of which only `count` elements
+ * are set. */
 WIRE_PART int32_t wire_read_list(
     const uint8_t *data, wire_span *spans, uint32_t count, const wire_list *list, wire_attribute **result, arena *memory,
     wire_fault *fault) {
@@ -240,7 +248,8 @@ WIRE_PART int32_t wire_read_list(
     return STATUS_OK;
 }
 
-/* Checks the elements in their order; of one element: name, form of the name, reserved, duplicate, value. */
+/* Checks the elements in their order; of one element: name, form of the name,
+ * reserved, duplicate, value. */
 WIRE_PART int32_t wire_check_list(
     wire_attribute *attributes, uint32_t count, const wire_list *list, arena *memory, wire_fault *fault) {
     wire_table table;

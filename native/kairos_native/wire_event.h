@@ -1,8 +1,10 @@
-/* Scans one Event. Part of wire.h, where the structs, the security model and the order of refusals stand. */
+/* Scans one Event. Part of wire.h, where the structs, the security model and the order
+ * of refusals stand. */
 #ifndef KAIROS_WIRE_EVENT_H
 #define KAIROS_WIRE_EVENT_H
 
-/* The outer message as read: the last occurrence of each field, and where the elements of the lists lie. */
+/* The outer message as read: the last occurrence of each field,
+ * and where the elements of the lists lie. */
 typedef struct wire_event_fields {
     wire_text texts[WIRE_EVENT_FIELDS];
     uint64_t numbers[WIRE_EVENT_FIELDS];
@@ -71,7 +73,8 @@ WIRE_PART int32_t wire_read_event(const uint8_t *data, uint32_t size, wire_event
     return STATUS_OK;
 }
 
-/* Reads the consents: wire format and UTF-8 only; `granted` holds the number of the status until wire_check_consents. */
+/* Reads the consents: wire format and UTF-8 only; `granted` holds the number of the status until
+ * wire_check_consents. */
 WIRE_PART int32_t wire_read_consents(
     const uint8_t *data, const wire_event_fields *fields, wire_event *event, arena *memory, wire_fault *fault) {
     uint32_t count = fields->consent_count;
@@ -198,7 +201,8 @@ WIRE_PART int32_t wire_check_event(const wire_event_fields *fields, wire_event *
     return wire_check_text(texts[17], "tenant_id", KAIROS_TENANT_ID_SIZE_MAX, 0, STATUS_TENANT_MISMATCH, fault);
 }
 
-/* Contract in wire.pxd. On a refusal event_id is what can be told back: empty where it was not read or is not allowed. */
+/* Contract in wire.pxd. On a refusal event_id is what can be told back: empty where it was not read
+ * or is not allowed. */
 WIRE_PART int32_t wire_scan_event(const uint8_t *data, uint32_t size, wire_event *event, arena *memory, wire_fault *fault) {
     wire_event_fields fields;
     int32_t status;

@@ -1,5 +1,5 @@
-/* Canonical names of attributes: one snake_case form for every spelling, and the names that fields of the message own.
- * The rules stand in docs/guides/ingest.md. */
+/* Canonical names of attributes: one snake_case form for every spelling, and the names that fields
+ * of the message own. The rules stand in docs/guides/ingest.md. */
 #ifndef KAIROS_WIRE_NAME_H
 #define KAIROS_WIRE_NAME_H
 #include "limits.h"
@@ -7,8 +7,9 @@
 
 #define WIRE_EACH(byte) (0x0101010101010101ull * (byte))
 
-/* Returns a word with a high bit for each of eight bytes that may need more than a look: upper case, dot, control character,
- * or not ASCII. Bytes below 0x80 do not carry into each other, and a word with others returns early. */
+/* Returns a word with a high bit for each of eight bytes that may need more than a look: upper
+ * case, dot, control character, or not ASCII. Bytes below 0x80 do not carry into each other, and a
+ * word with others returns early. */
 WIRE_PART inline uint64_t wire_name_special(uint64_t word) {
     const uint64_t high = WIRE_EACH(0x80ull);
     uint64_t control = ~(word + WIRE_EACH(0x80ull - 0x20)) | (word + WIRE_EACH(0x80ull - 0x7F));
@@ -18,7 +19,8 @@ WIRE_PART inline uint64_t wire_name_special(uint64_t word) {
     return (control | upper | dot) & high;
 }
 
-/* Says whether a name is surely its own canonical form: one part, no byte that needs a look. 0 says "perhaps not". */
+/* Says whether a name is surely its own canonical form: one part, no byte that needs a look.
+ * 0 says "perhaps not". */
 WIRE_PART inline int wire_name_plain(const uint8_t *name, uint32_t size) {
     uint64_t special;
     uint32_t i;
@@ -34,7 +36,8 @@ WIRE_PART inline int wire_is_digit(uint8_t byte) { return byte >= '0' && byte <=
 
 /* Writes the canonical form of a name; returns its size, or 0 when the name is not allowed.
  *   Shapes: name[size] valid UTF-8; result[2 * size]
- *   Bounds: the canonical form has at most 128 bytes, hence the name too: every canonical form is its own canonical form */
+ *   Bounds: the canonical form has at most 128 bytes, hence the name too: every canonical form is
+ *           its own canonical form */
 WIRE_PART uint32_t wire_canonical_name(const uint8_t *name, uint32_t size, uint8_t *result) {
     uint32_t used = 0;
     uint8_t previous = '.';
@@ -56,7 +59,8 @@ WIRE_PART uint32_t wire_canonical_name(const uint8_t *name, uint32_t size, uint8
     return previous == '.' || used > KAIROS_ATTRIBUTE_NAME_SIZE_MAX ? 0 : used;
 }
 
-/* Names that may not be used, ordered by size; `first[n]` is the position of the first name of n bytes. */
+/* Names that may not be used, ordered by size; `first[n]` is the position of the
+ * first name of n bytes. */
 enum { WIRE_RESERVED_SIZE_MAX = 17 };
 typedef struct wire_reserved {
     const char *const *names;

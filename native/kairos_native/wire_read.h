@@ -1,6 +1,7 @@
-/* Reads protobuf's wire format: varints, fields, UTF-8. The rules that these functions keep are W1 to W5 of wire.h. Every
- * reader takes the position and the end of the message and returns the position after what it read, or NULL when the bytes
- * are not what they must be; `end` never moves, and a position never passes it. */
+/* Reads protobuf's wire format: varints, fields, UTF-8. The rules that these functions keep are W1
+ * to W5 of wire.h. Every reader takes the position and the end of the message and returns the
+ * position after what it read, or NULL when the bytes are not what they must be; `end` never moves,
+ * and a position never passes it. */
 #ifndef KAIROS_WIRE_READ_H
 #define KAIROS_WIRE_READ_H
 #include <stddef.h>
@@ -19,7 +20,8 @@ enum { WIRE_VARINT_SIZE_MAX = 10, WIRE_TAG_SIZE_MAX = 5, WIRE_FIELD_NUMBER_MAX =
 /* A tag as it stands on the wire; usable as a case label. */
 #define WIRE_TAG(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
 
-/* One field. `bits`: the number of a varint, fixed64 or fixed32; `data` and `size`: the bytes of a length-delimited field. */
+/* One field. `bits`: the number of a varint, fixed64 or fixed32; `data` and `size`: the bytes of a
+ * length-delimited field. */
 typedef struct wire_field {
     const uint8_t *data;
     uint64_t bits;
@@ -69,8 +71,9 @@ WIRE_PART inline const uint8_t *wire_read_varint32(const uint8_t *p, const uint8
     return NULL;
 }
 
-/* Reads one field of any number. The caller switches on `tag` and ignores what it does not know, which is how unknown fields,
- * and known fields of another wire type, are skipped. Groups (types 3 and 4) and types 6 and 7 are refused. */
+/* Reads one field of any number. The caller switches on `tag` and ignores what it does not know,
+ * which is how unknown fields, and known fields of another wire type, are skipped. Groups (types 3
+ * and 4) and types 6 and 7 are refused. */
 WIRE_PART inline const uint8_t *wire_read_field(const uint8_t *p, const uint8_t *end, wire_field *field) {
     uint32_t narrow;
     p = wire_read_varint32(p, end, &field->tag);
@@ -97,8 +100,10 @@ WIRE_PART inline const uint8_t *wire_read_field(const uint8_t *p, const uint8_t 
     }
 }
 
-/* Returns the size of the well-formed UTF-8 sequence at p, which starts with a byte of 0x80 or more, or 0.
- *   Source: The Unicode Standard, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF */
+/* Returns the size of the well-formed UTF-8 sequence at p,
+ * which starts with a byte of 0x80 or more, or 0.
+ *   Source: The Unicode Standard, table 3-7: no overlong forms, no surrogates,
+ *           nothing above U+10FFFF */
 WIRE_PART inline uint32_t wire_utf8_sequence(const uint8_t *p, size_t left) {
     uint8_t first = p[0], low = 0x80, high = 0xBF;
     uint32_t size;
@@ -128,7 +133,8 @@ WIRE_PART int wire_utf8_valid_slow(const uint8_t *p, size_t left) {
     return 1;
 }
 
-/* Says whether the bytes are valid UTF-8; ASCII goes eight bytes at a time, the tail by a load that overlaps. */
+/* Says whether the bytes are valid UTF-8; ASCII goes eight bytes at a time,
+ * the tail by a load that overlaps. */
 WIRE_PART inline int wire_utf8_valid(const uint8_t *p, uint32_t size) {
     const uint64_t mask = 0x8080808080808080ull;
     uint64_t seen;

@@ -1,4 +1,5 @@
-/* Scans DecideRequest, and finds the events in IngestRequest, IngestBatchRequest and EvaluateRequest. Part of wire.h. */
+/* Scans DecideRequest, and finds the events in IngestRequest, IngestBatchRequest and
+ * EvaluateRequest. Part of wire.h. */
 #ifndef KAIROS_WIRE_REQUEST_H
 #define KAIROS_WIRE_REQUEST_H
 
@@ -190,7 +191,8 @@ WIRE_PART int32_t wire_next_event(
     return STATUS_OK;
 }
 
-/* Contract in wire.pxd. The whole request is read first: what follows the event may not be malformed either. */
+/* Contract in wire.pxd. The whole request is read first: what follows the event may not
+ * be malformed either. */
 WIRE_PART int32_t wire_find_event(
     const uint8_t *data, uint32_t size, const uint8_t **event, uint32_t *event_size, wire_fault *fault) {
     const uint8_t *cursor = data, *end = data + size, *found = NULL;
@@ -214,7 +216,8 @@ WIRE_PART int32_t wire_find_event(
     return STATUS_OK;
 }
 
-/* Contract in wire.pxd. Whoever finds an event looks ahead for a second one, so that the walk needs no state of its own. */
+/* Contract in wire.pxd. Whoever finds an event looks ahead for a second one, so that the walk needs
+ * no state of its own. */
 WIRE_PART int32_t wire_next_evaluate(
     const uint8_t **cursor, const uint8_t *end, uint32_t *item_kind, const uint8_t **item, uint32_t *item_size,
     wire_fault *fault) {
