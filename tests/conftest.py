@@ -1,4 +1,7 @@
-"""What all tests share: where things are. No test may depend on another, on order, or on the machine's speed."""
+"""What all tests share: where things are.
+
+No test may depend on another, on order, or on the machine's speed.
+"""
 
 import os
 import sys
@@ -20,7 +23,9 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of shared data sets and suites, named by KAIROS_SHARED; tests that need it are skipped without."""
+    """The folder of shared data sets and suites, named by KAIROS_SHARED;
+    tests that need it are skipped without.
+    """
     folder = os.environ.get("KAIROS_SHARED", "")
     if not folder:
         pytest.skip("set KAIROS_SHARED to the folder of data sets and suites to run this test")

@@ -1,4 +1,5 @@
-"""Hostile bytes on the gRPC port: after each attack the server lives, answers others, and has lost nothing.
+"""Hostile bytes on the gRPC port: after each attack the server lives, answers others,
+and has lost nothing.
 
 KAIROS_ATTACK_COUNT repeats each attack; `make attack` sets it high.
 """
@@ -19,7 +20,8 @@ from kairos.v1 import ingest_service_pb2_grpc as ingest_stubs
 COUNT = int(os.environ.get("KAIROS_ATTACK_COUNT", "1"))
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
-# :method POST, :scheme http, :path /kairos.v1.IngestService/Ingest, :authority x, content-type, te (RFC 7541, literals).
+# :method POST, :scheme http, :path /kairos.v1.IngestService/Ingest, :authority x, content-type, te
+# (RFC 7541, literals).
 PATH = b"/kairos.v1.IngestService/Ingest"
 BLOCK = (
     b"\x83\x86\x44" + bytes([len(PATH)]) + PATH + b"\x41\x01x"

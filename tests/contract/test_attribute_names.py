@@ -1,4 +1,6 @@
-"""The catalogue and the scanner must read a name alike: what a schema defines is what an event sends."""
+"""The catalogue and the scanner must read a name alike: what a schema defines is
+what an event sends.
+"""
 
 import itertools
 import random

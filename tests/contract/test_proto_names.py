@@ -1,4 +1,7 @@
-"""What the native headers and the contract must say alike: reasons, enums, limits. Reads the headers as text."""
+"""What the native headers and the contract must say alike: reasons, enums, limits.
+
+Reads the headers as text.
+"""
 
 import re
 from pathlib import Path
@@ -46,7 +49,9 @@ def test_enums_are_prefixed_and_start_unspecified() -> None:
 
 
 def test_field_numbers_read_by_the_scanner() -> None:
-    """The scanner names fields by number; here the numbers are compared with the names that it reports."""
+    """The scanner names fields by number; here the numbers are compared with the
+    names that it reports.
+    """
     fields = {field.number: field.name for field in event_pb2.Event.DESCRIPTOR.fields}
     assert [fields[number] for number in range(1, 18)] == [
         "event_id",

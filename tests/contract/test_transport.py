@@ -101,7 +101,8 @@ def test_unknown_method_is_told_so_in_every_shape():
             name = "/kairos.v1.IngestService/Nothing"
             code, reason, _ = await refused(server.call(name, b"x"))
             assert (code, reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
-            # One request, sent together with the call: a client that still writes may see its own write fail first.
+            # One request, sent together with the call: a client that still writes may see its
+            # own write fail first.
             stream = server.channel.unary_stream(name)(b"a")
             code, reason, _ = await refused(stream.read())
             assert (code, reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")

@@ -1,4 +1,6 @@
-"""A served method table over fakes, and raw-bytes calls to it: what every transport must do the same."""
+"""A served method table over fakes, and raw-bytes calls to it:
+what every transport must do the same.
+"""
 
 import asyncio
 import contextlib

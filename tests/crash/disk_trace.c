@@ -1,6 +1,8 @@
-/* Preloaded into a writer: records what it asks of the disk, in order, and lets the n-th call fail with EIO.
- * DISK_TRACE: file of the record. DISK_FOLDER: only files under it. DISK_FAIL: number of the call that fails, from 1.
- * One line of text per call, "kind offset size path path2", and after a W the bytes written. F: the call that failed. */
+/* Preloaded into a writer: records what it asks of the disk, in order,
+ * and lets the n-th call fail with EIO.
+ * DISK_TRACE: file of the record. DISK_FOLDER: only files under it. DISK_FAIL: number of the call
+ * that fails, from 1. One line of text per call, "kind offset size path path2", and after a W the
+ * bytes written. F: the call that failed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,4 +1,6 @@
-"""SIGKILL at any moment: what was acknowledged is there, byte for byte, and nothing that was not sent."""
+"""SIGKILL at any moment: what was acknowledged is there, byte for byte,
+and nothing that was not sent.
+"""
 
 import hashlib
 import os
@@ -9,8 +11,9 @@ import sys
 
 from log_door import Log, Reader
 
-# One more generation of the same log: says which sequence it starts from, appends group commits whose payloads follow from the
-# sequence, and acknowledges each on the pipe after the append has returned.
+# One more generation of the same log: says which sequence it starts from, appends group commits
+# whose payloads follow from the sequence, and acknowledges each on the pipe after the append has
+# returned.
 WRITER = """
 import hashlib, random, sys
 from log_door import Log
@@ -49,7 +52,8 @@ def test_acknowledged_records_survive_kill(tmp_path) -> None:
         for _ in range(source.randrange(40)):
             acknowledged = int(child.stdout.readline())
         child.send_signal(signal.SIGKILL)
-        # What was acknowledged between the last read and the kill is still in the pipe; a torn last line is not an ack.
+        # What was acknowledged between the last read and the kill is still in the pipe; a torn last
+        # line is not an ack.
         rest = child.stdout.read().rpartition(b"\n")[0]
         child.stdout.close()
         child.wait()

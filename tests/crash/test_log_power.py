@@ -1,7 +1,9 @@
-"""Power loss: from the calls that a writer really made, every moment and many ways in which the disk can have stopped.
+"""Power loss: from the calls that a writer really made, every moment and many ways in which the
+disk can have stopped.
 
-What was not synced may be there or not, sector by sector; a rename may be there or not until the folder is synced. SIGKILL
-does not test this, because the page cache survives it. The last test lets one call after the other fail with EIO.
+What was not synced may be there or not, sector by sector; a rename may be there or not until the
+folder is synced. SIGKILL does not test this, because the page cache survives it. The last test lets
+one call after the other fail with EIO.
 """
 
 import os
@@ -159,7 +161,9 @@ def test_no_moment_of_power_loss_loses_an_acknowledged_record(shim, tmp_path) ->
 
 @pytest.mark.parametrize("forgotten", ["log", "segment.new", "fdatasync"])
 def test_the_test_finds_a_writer_that_forgets_to_sync(shim, tmp_path, forgotten) -> None:
-    """The same calls without the syncs of the folder, of new segments, or of commits: some state must be wrong."""
+    """The same calls without the syncs of the folder, of new segments, or of commits:
+    some state must be wrong.
+    """
     run_writer(shim, tmp_path, 12)
     calls = [
         call for call in read_trace(tmp_path / "trace")
@@ -182,6 +186,7 @@ def test_whatever_call_fails_the_acknowledged_records_stay(shim, tmp_path) -> No
         log.close()
         calls = [(call[0], call[3][0]) for call in read_trace(path / "trace") if call[3] != "ack"]
         if ("F", "0") in calls:
-            # After a write or a sync of a segment has failed, the writer never touches a segment again.
+            # After a write or a sync of a segment has failed, the writer never
+            # touches a segment again.
             assert calls[-1] == ("F", "0")
     assert failed > 5

@@ -65,7 +65,10 @@ cdef class Dedupe:
         return days, entries, size
 
     def fill(self, uint32_t day, uint64_t first, uint64_t count):
-        """Finds and then keeps `count` new keys, as apply does, without Python in the loop. Returns how many were found."""
+        """Finds and then keeps `count` new keys, as apply does, without Python in the loop.
+
+        Returns how many were found.
+        """
         cdef uint64_t key[2]
         cdef uint64_t i, found = 0
         cdef int32_t status = STATUS_OK

@@ -1,7 +1,7 @@
 """Test door of record, session, slots and features.
 
-A plan is filled from a `reference.features.Plan` without the image builder. Values are pairs (kind, payload): kind as enum
-kairos_value_kind, payload None, bool, int, float or bytes.
+A plan is filled from a `reference.features.Plan` without the image builder. Values are pairs (kind,
+payload): kind as enum kairos_value_kind, payload None, bool, int, float or bytes.
 """
 
 from libc.stddef cimport size_t
@@ -53,7 +53,8 @@ cdef class Plan:
     cdef readonly object model
 
     cdef void* take(self, size_t count, size_t size) except NULL:
-        # Python owns the memory; malloc'd bytes are 16-byte aligned and so is the storage of a large enough bytearray.
+        # Python owns the memory; malloc'd bytes are 16-byte aligned and so is the storage of a
+        # large enough bytearray.
         cdef bytearray memory = bytearray((count + 1) * size + 16)
         cdef size_t base = <size_t><char*>memory
         self.owned.append(memory)
@@ -176,7 +177,10 @@ cdef class Record:
         free(self.copy)
 
     def load(self, Plan image, bytes stored, size_t skew=0):
-        """Returns the status. `skew`: distance from an aligned address at which the stored bytes start."""
+        """Returns the status.
+
+        `skew`: distance from an aligned address at which the stored bytes start.
+        """
         cdef bytearray shifted = bytearray(skew) + stored
         self.event_applied = False
         self.session = NULL

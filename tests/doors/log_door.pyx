@@ -64,7 +64,9 @@ cdef class Log:
         return log_drop_before(self.log, sequence)
 
     def append_same(self, uint32_t count, uint32_t size, uint32_t commits):
-        """Appends `commits` group commits of `count` records of `size` bytes without Python in the loop."""
+        """Appends `commits` group commits of `count` records of `size` bytes without
+        Python in the loop.
+        """
         cdef log_record* records = <log_record*>calloc(count, sizeof(log_record))
         cdef uint8_t* payload = <uint8_t*>calloc(size, 1)
         cdef int32_t status = STATUS_OK

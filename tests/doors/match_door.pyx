@@ -1,4 +1,5 @@
-# Test door of match: matches values given from Python, and times the matcher against a compiled loop over predicates.
+# Test door of match: matches values given from Python, and times the matcher against a compiled
+# loop over predicates.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -105,7 +106,10 @@ cdef class Matcher:
                 self.values[i * width + k] = value_of(events[i][k][0], events[i][k][1])
 
     def match(self, uint32_t event, uint32_t kernel):
-        """(rules relative to the index by match_rules, the same by match_rule_bits). Guards stand behind all outputs."""
+        """(rules relative to the index by match_rules, the same by match_rule_bits).
+
+        Guards stand behind all outputs.
+        """
         cdef const kairos_value* values = self.values + event * self.index.column_count
         cdef uint32_t count, i, r, bit_words = (self.index.rule_count + 63) // 64
         self.words[self.index.word_count] = GUARD
@@ -146,7 +150,9 @@ cdef class Matcher:
         ]
 
     def time_us(self, uint32_t kernel, uint32_t passes):
-        """Microseconds of this thread per event over all kept events, ids included; and the sum of matches."""
+        """Microseconds of this thread per event over all kept events, ids included;
+        and the sum of matches.
+        """
         cdef timespec start, stop
         cdef uint32_t i, k, width = self.index.column_count
         cdef uint64_t matched = 0
@@ -161,7 +167,10 @@ cdef class Matcher:
 
 
 cdef class Naive:
-    """The control: a compiled loop over flat predicates with short circuit. Strings are compared as small ids."""
+    """The control: a compiled loop over flat predicates with short circuit.
+
+    Strings are compared as small ids.
+    """
 
     cdef naive_rules* rules
     cdef uint32_t rule_count, column_count, event_count

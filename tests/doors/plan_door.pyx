@@ -62,7 +62,10 @@ cdef class Image:
 
 
 def refuses(bytes data):
-    """The status of loading the bytes; 0 when they are accepted. Cheaper than an exception per mutant."""
+    """The status of loading the bytes; 0 when they are accepted.
+
+    Cheaper than an exception per mutant.
+    """
     cdef int32_t status = 0
     cdef char message[256]
     cdef plan* image = plan_load_bytes(<const uint8_t*>data, len(data), &status, message, sizeof(message))

@@ -1,4 +1,5 @@
-"""Test doors: `def` functions round the core's internals, built beside the tests and never installed.
+"""Test doors: `def` functions round the core's internals,
+built beside the tests and never installed.
 
 Build: `python tests/doors/setup.py build_ext --inplace` from the project's root.
 """

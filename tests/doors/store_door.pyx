@@ -124,7 +124,9 @@ cdef class Store:
         return used, mapped
 
     def random_updates(self, uint64_t count, uint64_t keys, uint32_t size, uint64_t seed):
-        """Gets and puts `count` random records of `keys` in one transaction, without Python in the loop."""
+        """Gets and puts `count` random records of `keys` in one transaction,
+        without Python in the loop.
+        """
         cdef uint64_t i, key
         cdef store_value value
         cdef char record[4096]

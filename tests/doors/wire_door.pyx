@@ -1,4 +1,6 @@
-"""Test door of the wire scanner: scans, and returns plain Python values; `field` and `seen` of a refusal."""
+"""Test door of the wire scanner: scans, and returns plain Python values;
+`field` and `seen` of a refusal.
+"""
 
 import struct
 import time

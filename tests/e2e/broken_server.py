@@ -1,4 +1,6 @@
-"""A server whose engine fails at the first commit of events: `python broken_server.py FLAGS`; see test_server_failure.py."""
+"""A server whose engine fails at the first commit of events: `python broken_server.py FLAGS`; see
+test_server_failure.py.
+"""
 
 import sys
 

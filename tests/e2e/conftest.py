@@ -1,4 +1,6 @@
-"""Puts the independent expectations on the path: they are scripts beside the tests, not a package."""
+"""Puts the independent expectations on the path: they are scripts beside the
+tests, not a package.
+"""
 
 import sys
 from pathlib import Path

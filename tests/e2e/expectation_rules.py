@@ -1,4 +1,7 @@
-"""The rules of docs/guides/time.md for one subject, in plain Python, written from the text. Imports nothing of Kairos."""
+"""The rules of docs/guides/time.md for one subject, in plain Python, written from the text.
+
+Imports nothing of Kairos.
+"""
 
 import math
 from bisect import bisect_left, insort
@@ -27,7 +30,10 @@ class Session:
 
 @dataclass(slots=True)
 class Moment:
-    """What a condition may read while one event is evaluated. `previous` holds the values before the event."""
+    """What a condition may read while one event is evaluated.
+
+    `previous` holds the values before the event.
+    """
 
     row: Row
     now_us: int

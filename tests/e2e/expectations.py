@@ -1,6 +1,7 @@
 """What the server has to answer on the demo's inputs, computed from the raw files by plain Python.
 
-Nothing of Kairos is imported: the rules are written again from docs/guides, the readers again from the files. Usage:
+Nothing of Kairos is imported: the rules are written again from docs/guides,
+the readers again from the files. Usage:
 
     python tests/e2e/expectations.py DATA [--write]             # serenade and retail
     python tests/e2e/expectations.py --events FILE [--write]    # JSON lines of the demo's generator
@@ -29,7 +30,8 @@ from expectation_rules import Moment, Row, SubjectState, apply_row
 HOUR_US = 3600 * 1_000_000
 DAY_US = 24 * HOUR_US
 EXPECTED = Path(__file__).parent / "expected"
-# No value that is compared with a fractional threshold may be this close to it: the server's exp is not libm's.
+# No value that is compared with a fractional threshold may be this close to it:
+# the server's exp is not libm's.
 MARGIN = 1e-9
 
 
@@ -90,7 +92,10 @@ def compute(case: Case, rows: Iterable[Row]) -> tuple[dict[str, Any], dict[str, 
 
 
 def refusal(row: Row) -> str:
-    """Why the server has to refuse the row; empty when it must not. Only the faults that the inputs hold."""
+    """Why the server has to refuse the row; empty when it must not.
+
+    Only the faults that the inputs hold.
+    """
     currency = row.get("currency_code", "")
     known = {"analytics", "personalization", "marketing"}
     if not row["subject_id"]:
@@ -115,7 +120,9 @@ def digest(lines: dict[str, list[int]]) -> str:
 
 
 def ten(case: Case, subjects: dict[str, SubjectState], now_us: int) -> list[dict[str, Any]]:
-    """The ten subjects with most events (among equals the smaller id), with their numbers and decisions."""
+    """The ten subjects with most events (among equals the smaller id),
+    with their numbers and decisions.
+    """
     chosen = sorted(
         subjects, key=lambda subject_id: (-subjects[subject_id].event_count, subject_id)
     )[:10]
@@ -134,7 +141,9 @@ def granted(subject: SubjectState, purpose: str) -> bool:
 
 
 def consented(rows: list[Row]) -> Iterator[Row]:
-    """The rows with the consents that the demo states before them, by the last digit of the subject's id."""
+    """The rows with the consents that the demo states before them,
+    by the last digit of the subject's id.
+    """
     start_us = rows[0]["occurred_time_us"] - DAY_US
     for subject_id in sorted({row["subject_id"] for row in rows} - {""}, key=int):
         status = "granted" if subject_id[-1] in "0123456" else "denied"
@@ -149,7 +158,7 @@ def consented(rows: list[Row]) -> Iterator[Row]:
     yield from rows
 
 
-# --- serenade -------------------------------------------------------------------------------------------------------------
+# --- serenade -------------------------------------------------------------------------------------
 
 
 def serenade_rows(data: Path) -> list[Row]:
@@ -197,7 +206,7 @@ def serenade_line(subject: SubjectState) -> list[int]:
     return [subject.event_count, subject.session_count, subject.late_count, subject.counts["click"]]
 
 
-# --- retail ---------------------------------------------------------------------------------------------------------------
+# --- retail ---------------------------------------------------------------------------------------
 
 
 def retail_rows(data: Path) -> list[Row]:
@@ -273,7 +282,7 @@ def retail_line(subject: SubjectState) -> list[int]:
     return [subject.event_count, subject.session_count, subject.late_count, *lines]
 
 
-# --- the generator --------------------------------------------------------------------------------------------------------
+# --- the generator --------------------------------------------------------------------------------
 
 
 def engagement(subject: SubjectState, now_us: int) -> float:

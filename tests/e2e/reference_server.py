@@ -1,4 +1,5 @@
-"""A slow gRPC server over the plain-Python rules of the expectations: what the demo's client is tested against.
+"""A slow gRPC server over the plain-Python rules of the expectations:
+what the demo's client is tested against.
 
 It answers as the contract says, keeps everything in memory, and can be told to fail or to lie.
 """

@@ -1,4 +1,6 @@
-"""A real server process for tests: started on free ports in a folder of its own, stopped by signal."""
+"""A real server process for tests: started on free ports in a folder of its own,
+stopped by signal.
+"""
 
 import contextlib
 import os

@@ -1,4 +1,6 @@
-"""Bad input against a real server: each is refused with its reason and field, and good data beside it is kept."""
+"""Bad input against a real server: each is refused with its reason and field,
+and good data beside it is kept.
+"""
 
 import math
 import time

@@ -1,4 +1,6 @@
-"""The demo's client and report against a reference server: numbers, repeats, lost answers, refusals."""
+"""The demo's client and report against a reference server: numbers, repeats,
+lost answers, refusals.
+"""
 
 import argparse
 import io

@@ -1,6 +1,8 @@
-"""A real server process against the independent expectations: once, twice, after every kind of end, after a rebuild.
+"""A real server process against the independent expectations: once, twice,
+after every kind of end, after a rebuild.
 
-By default the generator's events and the first lines of both data sets; KAIROS_DEMO_FULL=1 runs them whole.
+By default the generator's events and the first lines of both data sets;
+KAIROS_DEMO_FULL=1 runs them whole.
 """
 
 import json
@@ -76,12 +78,15 @@ def subjects_of(rows, outcomes):
 
 
 def dump_of(folder, *, view):
-    """Every database of a copy of a stopped server's data, as sorted pairs; with its view, or rebuilt from the log.
+    """Every database of a copy of a stopped server's data, as sorted pairs; with its view, or
+    rebuilt from the log.
 
-    A copy, because opening an engine is an entry of its log: two dumps are equal only from the same log.
+    A copy, because opening an engine is an entry of its log:
+    two dumps are equal only from the same log.
     """
     copy = folder / f"copy-{view}"
-    # The view is a sparse file of the map's size, far larger than what it holds; only cp keeps the holes.
+    # The view is a sparse file of the map's size, far larger than what it holds;
+    # only cp keeps the holes.
     subprocess.run(
         ["cp", "-a", "--sparse=always", folder / "data" / "partition-0", copy], check=True
     )
@@ -154,7 +159,10 @@ def test_a_server_killed_while_it_ingests_loses_nothing_acknowledged(tmp_path, m
 
 
 def killed_while_sending(server, client, rows):
-    """Sends until the kill; returns what was acknowledged. The batch under way may have been taken or not."""
+    """Sends until the kill; returns what was acknowledged.
+
+    The batch under way may have been taken or not.
+    """
     killer = threading.Thread(target=server.kill)
     acknowledged = []
     try:

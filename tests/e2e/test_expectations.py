@@ -1,4 +1,6 @@
-"""The committed expectations: that they follow from the raw files, and hold the numbers that are known elsewhere."""
+"""The committed expectations: that they follow from the raw files,
+and hold the numbers that are known elsewhere.
+"""
 
 import json
 from fractions import Fraction
@@ -65,7 +67,8 @@ def test_two_readers_read_the_same_lines(shared, retail_expected):
 def assert_readers_agree(mine, theirs):
     """The demo's reader and the expectations' own agree on every field that counts, row by row."""
     for expected, row in zip(mine, theirs, strict=True):
-        # The expectations need no description, quantity or country; the demo sends them all the same.
+        # The expectations need no description, quantity or country;
+        # the demo sends them all the same.
         assert {name: row[name] for name in expected} == expected
 
 

@@ -1,4 +1,6 @@
-"""Crash-only: an engine that fails ends the process with code 70, and the next start serves what was acknowledged."""
+"""Crash-only: an engine that fails ends the process with code 70,
+and the next start serves what was acknowledged.
+"""
 
 import json
 from pathlib import Path

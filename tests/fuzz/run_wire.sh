@@ -1,7 +1,10 @@
 #!/bin/sh
-# Builds and runs the fuzzer of the wire scanner: run_wire.sh [seconds] [seed] [file to save the corpus in].
-# Prints seed, executions and findings; status 1 on a finding. HEADERS names another copy of native/kairos_native.
-# VALGRIND=1 runs the corpus, and some mutations of it, under valgrind without the sanitizers: it sees reads of unset memory.
+# Builds and runs the fuzzer of the wire scanner: run_wire.sh [seconds] [seed] [file to
+# save the corpus in].
+# Prints seed, executions and findings; status 1 on a finding. HEADERS names another copy of
+# native/kairos_native.
+# VALGRIND=1 runs the corpus, and some mutations of it, under valgrind without the sanitizers: it
+# sees reads of unset memory.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 headers=${HEADERS:-$here/../../native/kairos_native}

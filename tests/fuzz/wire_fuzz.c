@@ -1,10 +1,11 @@
-/* A coverage-guided loop: keeps every input that reaches a new edge of the target, and mutates what it keeps, mostly as
- * protobuf (fields dropped, doubled, moved, retyped, renumbered, refilled, at any depth, with lengths that fit), sometimes
- * as bytes.
+/* A coverage-guided loop: keeps every input that reaches a new edge of the target, and mutates what
+ * it keeps, mostly as protobuf (fields dropped, doubled, moved, retyped, renumbered, refilled, at
+ * any depth, with lengths that fit), sometimes as bytes.
  *
  *   wire_fuzz SECONDS SEED [CORPUS [SAVE]]     corpus: one input a line, "kind hex"
  *
- * Compiled without coverage; ends with status 1 and the input in hex when the target breaks a rule or a sanitizer speaks. */
+ * Compiled without coverage; ends with status 1 and the input in hex when the target breaks a rule
+ * or a sanitizer speaks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-"""Prints seeds for the fuzzer of the wire scanner, one "kind hex" a line: good and odd messages, and the crowded ones that
-mutation alone is slow to find. Run as `python tests/fuzz/wire_seeds.py` with tests/ and tests/doors on the path."""
+"""Prints seeds for the fuzzer of the wire scanner, one "kind hex" a line: good and odd messages,
+and the crowded ones that mutation alone is slow to find. Run as `python tests/fuzz/wire_seeds.py`
+with tests/ and tests/doors on the path."""
 
 import itertools
 import random

@@ -1,5 +1,6 @@
-/* What must hold of the wire scanner for any bytes; compiled with the sanitizers and with coverage. The rules W1 to W9 stand in
- * native/kairos_native/wire.h; the checks here share no code with it but its structs. */
+/* What must hold of the wire scanner for any bytes; compiled with the sanitizers and with coverage.
+ * The rules W1 to W9 stand in native/kairos_native/wire.h; the checks here share no code with it
+ * but its structs. */
 #include "wire.h"
 
 #include <math.h>

@@ -20,7 +20,8 @@ CAPACITY_FIRST = 65536
 
 
 def key_of(number: int) -> bytes:
-    # Few different low bits, so that keys collide and probes run over each other, also over the end of the table.
+    # Few different low bits, so that keys collide and probes run over each other,
+    # also over the end of the table.
     return struct.pack("<QQ", 65533 + number % 5, number)
 
 
@@ -109,7 +110,9 @@ def test_grows_over_several_tables_and_outcome_sizes(tmp_path) -> None:
 
 
 def test_tables_that_ran_ahead_give_the_same_answers_on_replay(tmp_path) -> None:
-    """The events are applied, the process dies, the view is older than the tables: replay answers as the first time."""
+    """The events are applied, the process dies, the view is older than the tables: replay answers
+    as the first time.
+    """
     source = random.Random(5)
     events = [(20_000 + i // 400, key_of(source.randrange(300))) for i in range(1_000)]
 

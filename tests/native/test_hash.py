@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 KEY = bytes(range(16))
-# First vectors of vectors_sip128 in the reference implementation (github.com/veorq/SipHash): input 00 01 02 … of length i.
+# First vectors of vectors_sip128 in the reference implementation (github.com/veorq/SipHash): input
+# 00 01 02 … of length i.
 SIPHASH128 = [
     "a3817f04ba25a8e66df67214c7550293",
     "da87c1d86b99af44347659119b22fc45",

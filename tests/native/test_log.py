@@ -113,7 +113,9 @@ def test_commits_beyond_the_limits_are_refused_and_change_nothing(tmp_path) -> N
 
 
 def test_frames_of_fenced_writers_are_passed_over(tmp_path) -> None:
-    """An old writer goes on after a new one has begun its epoch; also for a reader that starts after the epoch's frame."""
+    """An old writer goes on after a new one has begun its epoch; also for a reader that starts
+    after the epoch's frame.
+    """
     old = {"writer_epoch": 1}
     write(tmp_path, [
         Frame(1, b"", kind=EPOCH, writer_epoch=1), Frame(2, b"two", **old), Frame(3, b"", kind=EPOCH, writer_epoch=2),
@@ -199,7 +201,8 @@ def test_an_empty_newest_segment_takes_its_state_from_the_one_before(tmp_path) -
     write(tmp_path, [], first_sequence=2, writer_epoch=6, size=256)
     log = Log(folder_of(tmp_path), 4096)
     assert log.state == (1, 9, 6)
-    # Too small for the commit: it is replaced by a larger one of the same name, under the eyes of a reader.
+    # Too small for the commit: it is replaced by a larger one of the same name,
+    # under the eyes of a reader.
     reader = Reader(folder_of(tmp_path))
     assert len(reader.all()) == 1
     assert log.append(records(b"x" * 500))[0] == 0

@@ -1,4 +1,6 @@
-"""What open makes of a log that lost power or was damaged: every acknowledged record, byte for byte, or a refusal."""
+"""What open makes of a log that lost power or was damaged: every acknowledged record, byte for
+byte, or a refusal.
+"""
 
 import os
 import random
@@ -22,7 +24,9 @@ def payload(source: random.Random) -> bytes:
 
 
 def build(path, source: random.Random, commit_count: int, segment_size: int = 1 << 16) -> tuple[list[tuple], list[int]]:
-    """Writes group commits; returns all frames, and where each commit of the (only) segment begins."""
+    """Writes group commits; returns all frames, and where each commit of the
+    (only) segment begins.
+    """
     log = Log(os.fsencode(path), segment_size)
     starts = []
     for commit in range(commit_count):
@@ -46,7 +50,9 @@ def read_until_refused(reader: Reader) -> tuple[list[tuple], str]:
 
 
 def lose_power(data: bytearray, begin: int, end: int, source: random.Random) -> bytearray:
-    """The commit in flight reaches the disk by sectors, in any order, some torn or never; or the file is short."""
+    """The commit in flight reaches the disk by sectors, in any order, some torn or never;
+    or the file is short.
+    """
     for sector in range(begin // SECTOR * SECTOR, end, SECTOR):
         first, last = max(sector, begin), min(sector + SECTOR, end)
         fate = source.random()
@@ -173,7 +179,9 @@ def test_damage_in_an_older_segment_is_found_when_it_is_read(tmp_path) -> None:
 
 
 def test_a_payload_that_imitates_frames_cannot_stop_the_node(tmp_path) -> None:
-    """Without the salt, a client's payload that holds frames of later commits would make damage of a torn tail."""
+    """Without the salt, a client's payload that holds frames of later commits would make
+    damage of a torn tail.
+    """
     forged = b"".join(Frame(sequence, b"", batch_index=0).encode(0) for sequence in range(2, 40))
     good = Frame(1, b"good")
     torn = Frame(2, forged)

@@ -1,4 +1,6 @@
-"""Plans that come and go: memory is given back, and what was sized for one plan never serves another at its address."""
+"""Plans that come and go: memory is given back, and what was sized for one plan never serves
+another at its address.
+"""
 
 from kairos.v1 import event_pb2, ingest_service_pb2, personalization_service_pb2
 from kairos_native.engine import Engine
@@ -59,6 +61,7 @@ def test_many_swaps_between_plans_of_all_sizes(tmp_path):
             expected = sum(1 for i in range(triggers) if number >= i % 5)
             assert len(answer.triggers) == expected
             assert len(decide(engine).decisions) == min(contents, 100)
-        # The active one, the one before it that the writer's answer may still name, and the reader's.
+        # The active one, the one before it that the writer's answer may still
+        # name, and the reader's.
         assert engine.figures()["plans_loaded"] <= 3
     engine.close()

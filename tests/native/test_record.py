@@ -136,7 +136,9 @@ def test_every_cut_and_extension_is_found() -> None:
 
 
 def test_bytes_with_a_valid_checksum_never_crash() -> None:
-    """What a writer with a fault could seal: refused, or read and applied without leaving the record."""
+    """What a writer with a fault could seal: refused, or read and applied without
+    leaving the record.
+    """
     subject, stored = typical()
     source = random.Random(5)
     accepted = 0

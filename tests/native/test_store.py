@@ -189,7 +189,9 @@ print(status, kept, view.entries(1))
 
 
 def test_a_full_disk_is_a_status_and_not_a_signal(tmp_path, request) -> None:
-    """Fills a file system of 48 MiB while the map is 1 GiB: with WRITEMAP a page without a block would be a SIGBUS."""
+    """Fills a file system of 48 MiB while the map is 1 GiB: with WRITEMAP a page without a block
+    would be a SIGBUS.
+    """
     mount = tmp_path / "small"
     mount.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", mount], capture_output=True, check=False)

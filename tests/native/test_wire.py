@@ -1,4 +1,6 @@
-"""The wire scanner, rule by rule: each limit at its bound and one beyond, each refusal with its field."""
+"""The wire scanner, rule by rule: each limit at its bound and one beyond,
+each refusal with its field.
+"""
 
 import itertools
 import struct
@@ -402,7 +404,9 @@ def test_walking_an_evaluation() -> None:
 
 
 def test_colliding_names_are_told_apart() -> None:
-    """256 names that meet in one slot of the table (W8 of wire.h): the work grows, the answer does not change."""
+    """256 names that meet in one slot of the table (W8 of wire.h): the work grows,
+    the answer does not change.
+    """
     names = (f"n{i}" for i in itertools.count())
     colliding = list(
         itertools.islice((n for n in names if hash_door.hash64(2, n.encode()) % 512 == 5), 256)

@@ -1,4 +1,6 @@
-"""Two seconds of the fuzzer, so that it cannot rot; long runs are started by hand (tests/fuzz/README.md)."""
+"""Two seconds of the fuzzer, so that it cannot rot; long runs are started by hand
+(tests/fuzz/README.md).
+"""
 
 import os
 import re

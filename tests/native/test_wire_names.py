@@ -1,4 +1,6 @@
-"""Canonical names: the examples of the guide, the rule for every short name, and what is not a name."""
+"""Canonical names: the examples of the guide, the rule for every short name,
+and what is not a name.
+"""
 
 import itertools
 
@@ -37,7 +39,9 @@ def test_what_is_not_a_name(name: str) -> None:
 
 
 def test_every_short_name_equals_the_reference() -> None:
-    """All names of up to 6 letters over one of each class: lower, upper, digit, underscore, dot, UTF-8, control."""
+    """All names of up to 6 letters over one of each class: lower, upper, digit, underscore,
+    dot, UTF-8, control.
+    """
     alphabet = [b"a", b"B", b"7", b"_", b".", "é".encode(), b"\x01"]
     for size in range(7):
         for letters in itertools.product(alphabet, repeat=size):

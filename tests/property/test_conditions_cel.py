@@ -23,7 +23,10 @@ BATCH = 25
 def compiled(
     catalog: Catalog, conditions: list[str]
 ) -> tuple[PlanModel, dict[str, int], list[str]]:
-    """Compiles each condition as a trigger; returns model, trigger -> number, canonical texts. Too wide ones are left out."""
+    """Compiles each condition as a trigger; returns model, trigger -> number, canonical texts.
+
+    Too wide ones are left out.
+    """
     inputs = {
         f"t{i}": {"kind": "trigger", "id": f"t{i}", "condition": text}
         for i, text in enumerate(conditions)

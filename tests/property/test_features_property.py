@@ -1,4 +1,6 @@
-"""Random plans, random events in any order of arrival: the record always says what the history of events says."""
+"""Random plans, random events in any order of arrival: the record always says what the
+history of events says.
+"""
 
 from __future__ import annotations
 
@@ -219,7 +221,8 @@ class Run:
         self.active = 0
         self.now_us = START
         self.sequence = 10
-        # The first plan is complete for the tenant's first subjects, or came later than them, or in their middle.
+        # The first plan is complete for the tenant's first subjects, or came later than them,
+        # or in their middle.
         birth = source.choice(((0, 0), (10**6, START + source.choice((0, HOUR, 40 * HOUR)))))
         self.births = [birth] * len(self.models[1].slots)
         self.subject = ref.Subject(gap_us=GAP)
@@ -262,7 +265,9 @@ class Run:
         self.set_entries()
 
     def activate(self) -> None:
-        """Swaps the plan, through stored bytes; going forward for the first time introduces the new slots."""
+        """Swaps the plan, through stored bytes; going forward for the first time
+        introduces the new slots.
+        """
         self.active = 1 - self.active
         if self.active == 1 and self.births[-1][0] in (0, 10**6):
             known = len(self.models[0].slots)
@@ -366,7 +371,9 @@ def test_record_equals_history_shrinking(source: random.Random, steps: int) -> N
 
 @pytest.mark.parametrize("seed", range(10))
 def test_same_events_same_bytes(seed: int) -> None:
-    """Applying is a function of log and plan: two runs store the same bytes, and a stored record reloads unchanged."""
+    """Applying is a function of log and plan: two runs store the same bytes, and a stored record
+    reloads unchanged.
+    """
     stored = []
     for _ in range(2):
         run = Run(random.Random(seed))

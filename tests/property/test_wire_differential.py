@@ -1,4 +1,5 @@
-"""The wire scanner against the protobuf library: the same values, or the refusal that the reference states.
+"""The wire scanner against the protobuf library: the same values,
+or the refusal that the reference states.
 
 KAIROS_WIRE_CASES widens the run, KAIROS_WIRE_SEED repeats one:
 `KAIROS_WIRE_CASES=200000 pytest -s tests/property/test_wire_differential.py`.

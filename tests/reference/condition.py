@@ -1,7 +1,7 @@
 """Random conditions, random worlds, and what Google's CEL says of them.
 
-A condition is written twice: as a document says it, and for the oracle, in which feature calls are variables that hold the
-value the world gives them. Nothing here uses the lowering that it tests.
+A condition is written twice: as a document says it, and for the oracle, in which feature calls are
+variables that hold the value the world gives them. Nothing here uses the lowering that it tests.
 """
 
 import random
@@ -41,7 +41,9 @@ NOW_US = 1_700_000_000_000_000
 
 @dataclass(frozen=True)
 class Name:
-    """Something that conditions read: as a document writes it, as the oracle does, its type, and whether has() takes it."""
+    """Something that conditions read: as a document writes it, as the oracle does, its type, and
+    whether has() takes it.
+    """
 
     text: str
     oracle: str
@@ -101,7 +103,8 @@ FEATURES = {
 SESSION_NAMES = ("event_count", "start_time", "duration", "ordinal", "is_new")
 PROFILE_NAMES = ("event_count", "session_count", "first_seen_time", "last_seen_time", "age")
 
-# cel-cpp 0.1.3 compares int with double by rounding the int; within 2^53 that is exact, and so both sides agree.
+# cel-cpp 0.1.3 compares int with double by rounding the int; within 2^53 that is exact,
+# and so both sides agree.
 NUMBERS: list[Constant] = [
     0,
     1,
@@ -275,7 +278,10 @@ class Condition:
 
 
 def random_condition(random_: random.Random, depth: int = 3) -> Condition:
-    """Returns a condition of the supported subset. It reads few names, so that its tests meet on them."""
+    """Returns a condition of the supported subset.
+
+    It reads few names, so that its tests meet on them.
+    """
     return _condition(random_, depth, random_.sample(NAMES, random_.choice((1, 1, 2, 3, 5))))
 
 

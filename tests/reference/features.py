@@ -1,7 +1,8 @@
-"""What subject features mean, written from docs/guides/time.md: slow, plain and from the history of events.
+"""What subject features mean, written from docs/guides/time.md: slow,
+plain and from the history of events.
 
-Nothing is kept up to date: every reading walks over all events that the subject ever had, in log order. Values are pairs
-(kind, payload) with the kinds of `enum kairos_value_kind`.
+Nothing is kept up to date: every reading walks over all events that the subject ever had, in log
+order. Values are pairs (kind, payload) with the kinds of `enum kairos_value_kind`.
 """
 
 from __future__ import annotations
@@ -163,7 +164,9 @@ def session_order(session: Session) -> tuple[int, int]:
 
 
 def equal(value: Value, constant: Value) -> bool:
-    """CEL's equality: numbers by their exact value, other kinds only among themselves, absent with nothing."""
+    """CEL's equality: numbers by their exact value, other kinds only among themselves,
+    absent with nothing.
+    """
     if value[0] == ABSENT:
         return False
     if value[0] in (INT, DOUBLE) and constant[0] in (INT, DOUBLE):

@@ -23,7 +23,9 @@ def sip_rounds(v: list[int], count: int) -> None:
 
 
 def siphash128(key: bytes, data: bytes) -> bytes:
-    """SipHash-2-4 with 128 bits of output: v1 ^ 0xee at the start, 0xee and 0xdd before the two finalisations."""
+    """SipHash-2-4 with 128 bits of output: v1 ^ 0xee at the start,
+    0xee and 0xdd before the two finalisations.
+    """
     k0, k1 = int.from_bytes(key[:8], "little"), int.from_bytes(key[8:16], "little")
     v = [
         k0 ^ int.from_bytes(b"somepseu", "big"), k1 ^ int.from_bytes(b"dorandom", "big") ^ 0xEE,
@@ -60,7 +62,9 @@ def fold(a: int, b: int) -> int:
 
 
 def hash64(space: int, data: bytes) -> int:
-    """The dictionary hash of plan images: each 8 bytes, the rest zero-padded, then a last mix, by folded products."""
+    """The dictionary hash of plan images: each 8 bytes, the rest zero-padded, then a last mix,
+    by folded products.
+    """
     value = (space + 1) * 0x9E3779B97F4A7C15 & MASK ^ len(data) * 0xD6E8FEB86659FD93 & MASK
     for i in range(0, len(data), 8):
         word = int.from_bytes(data[i : i + 8], "little")

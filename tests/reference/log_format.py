@@ -1,4 +1,6 @@
-"""The log's format in plain Python, written from docs/adr/0003-log-format.md: builds and reads segment files."""
+"""The log's format in plain Python, written from docs/adr/0003-log-format.md:
+builds and reads segment files.
+"""
 
 import struct
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The engine's log in plain Python: sequences, received times, answers of a group commit. See reference.engine."""
+"""The engine's log in plain Python: sequences, received times, answers of a group commit.
+
+See reference.engine.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ class Refusal:
 
 @dataclass
 class Request:
-    """One request on its way: events checked under the plan that was active then, or a control record."""
+    """One request on its way: events checked under the plan that was active then,
+    or a control record.
+    """
 
     tenant: int
     received_us: int

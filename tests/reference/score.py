@@ -1,7 +1,9 @@
-"""The arithmetic of scores in plain Python: the same IEEE 754 operations in the same order as score.h.
+"""The arithmetic of scores in plain Python: the same IEEE 754 operations in the
+same order as score.h.
 
-Python floats are doubles and its operators round once each, so that the results must agree to the bit. How exact they
-are is a question of its own, asked against `decimal` in tests/native/test_score.py.
+Python floats are doubles and its operators round once each, so that the results must agree to the
+bit. How exact they are is a question of its own, asked against `decimal` in
+tests/native/test_score.py.
 """
 
 import math
@@ -80,12 +82,18 @@ def logistic(x: float) -> float:
 
 
 def float32(x: float) -> float:
-    """Rounds to float32. The double result of one float32 addition or multiplication rounds to what float32 gives."""
+    """Rounds to float32.
+
+    The double result of one float32 addition or multiplication rounds to what float32 gives.
+    """
     return struct.unpack("<f", struct.pack("<f", x))[0]
 
 
 def linear(weights: list[list[float]], features: list[float], bias: list[float]) -> list[float]:
-    """Shapes: weights[feature][candidate], all values float32. Returns bias + sum in feature order, rounded at each step."""
+    """Shapes: weights[feature][candidate], all values float32.
+
+    Returns bias + sum in feature order, rounded at each step.
+    """
     scores = list(bias)
     for value, row in zip(features, weights, strict=True):
         for candidate, weight in enumerate(row):

@@ -1,7 +1,8 @@
 """What the wire scanner must answer, written plainly over the protobuf library.
 
-Values come from the library's own parse. Where a message is refused before the rules of its fields are reached, a walk
-over the bytes finds the place, because the library does not tell it. The text that both follow is docs/guides/ingest.md.
+Values come from the library's own parse. Where a message is refused before the rules of its fields
+are reached, a walk over the bytes finds the place, because the library does not tell it. The text
+that both follow is docs/guides/ingest.md.
 """
 
 import math
@@ -37,7 +38,9 @@ class Refused(Exception):
 
 
 def walk(data: bytes, path: str) -> Iterator[tuple[int, int, Any]]:
-    """Yields (field number, wire type, value) of a message; raises Refused at the first byte that is not one."""
+    """Yields (field number, wire type, value) of a message; raises Refused at the first
+    byte that is not one.
+    """
     at = 0
 
     def varint(size_max: int, value_max: int) -> int:
@@ -87,7 +90,9 @@ def check_utf8(value: bytes, field: str) -> None:
 def lists_of(
     data: bytes, texts: dict[int, str], lists: dict[int, tuple[str, int]], path: str
 ) -> dict[int, list[bytes]]:
-    """Wire format, UTF-8 and counts of one message; returns the bytes of its lists by field number."""
+    """Wire format, UTF-8 and counts of one message; returns the bytes of its
+    lists by field number.
+    """
     found: dict[int, list[bytes]] = {number: [] for number in lists}
     for number, kind, value in walk(data, path):
         if kind != 2:
@@ -299,8 +304,8 @@ def verdict(
 ) -> tuple[Any, ...]:
     """Returns (0, values) or (status, field), after comparing the walk with the protobuf library.
 
-    Errors: AssertionError when the library refuses what is accepted here, or accepts what is called malformed but for
-    groups, repeated messages, and numbers of more than 64 bits.
+    Errors: AssertionError when the library refuses what is accepted here, or accepts what is called
+    malformed but for groups, repeated messages, and numbers of more than 64 bits.
     """
     try:
         message.FromString(data)

@@ -1,4 +1,6 @@
-"""Random messages for the wire scanner: good ones, odd ones, broken ones; all from one seeded generator."""
+"""Random messages for the wire scanner: good ones, odd ones, broken ones;
+all from one seeded generator.
+"""
 
 import random
 import struct

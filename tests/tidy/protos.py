@@ -1,6 +1,8 @@
-"""Generates, lints and compares the contract, without a network: `python tests/tidy/protos.py generate`.
+"""Generates, lints and compares the contract, without a network:
+`python tests/tidy/protos.py generate`.
 
-The imports of google/api come from the installed googleapis-common-protos, for the compiler and for buf alike.
+The imports of google/api come from the installed googleapis-common-protos,
+for the compiler and for buf alike.
 """
 
 import shutil
@@ -38,7 +40,10 @@ def generate(target: Path) -> None:
 
 
 def workspace(target: Path, source: Path = PROTO) -> Path:
-    """Makes a folder in which buf resolves every import offline; returns it. Only our own files are linted there."""
+    """Makes a folder in which buf resolves every import offline; returns it.
+
+    Only our own files are linted there.
+    """
     module = target / "proto"
     shutil.copytree(source, module)
     api = target / "googleapis" / "google" / "api"

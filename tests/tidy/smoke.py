@@ -1,6 +1,8 @@
-"""One event, one decision and one profile against a freshly started server: `python smoke.py OUTPUT PID`.
+"""One event, one decision and one profile against a freshly started server:
+`python smoke.py OUTPUT PID`.
 
-OUTPUT is the file that takes the server's standard output; it names the address and the demo tenant's key.
+OUTPUT is the file that takes the server's standard output;
+it names the address and the demo tenant's key.
 """
 
 import os

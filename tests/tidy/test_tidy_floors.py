@@ -8,7 +8,8 @@ from pathlib import Path
 from tidy.layout_pxd import NATIVE, layout_pxd
 from tidy.tree import ROOT
 
-# Native modules by floor, lowest first. A module may cimport only from lower floors, so siblings never do.
+# Native modules by floor, lowest first. A module may cimport only from lower floors,
+# so siblings never do.
 FLOORS = (
     {"status", "layout", "limits", "view", "hash", "names", "compare"},
     {"wire", "log", "store", "dedupe", "plan", "score", "keys"},

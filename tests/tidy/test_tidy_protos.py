@@ -1,4 +1,6 @@
-"""The contract is linted, never breaks its callers, and what is generated from it is what is committed."""
+"""The contract is linted, never breaks its callers, and what is generated from it is
+what is committed.
+"""
 
 import subprocess
 

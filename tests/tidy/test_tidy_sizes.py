@@ -43,7 +43,9 @@ def native_functions(text: str) -> list[tuple[str, int]]:
 
 
 def c_functions(text: str) -> list[tuple[str, int]]:
-    """Name and length of each function of a C file in which `}` alone in the first column ends one."""
+    """Name and length of each function of a C file in which `}` alone in the
+    first column ends one.
+    """
     found = []
     name, begin = "", -1
     for index, line in enumerate(text.split("\n")):

@@ -1,4 +1,7 @@
-"""Checks what the wheels put into site-packages: `python wheels.py FOLDER`. Stands alone; runs outside the tree."""
+"""Checks what the wheels put into site-packages: `python wheels.py FOLDER`.
+
+Stands alone; runs outside the tree.
+"""
 
 import sys
 import zipfile

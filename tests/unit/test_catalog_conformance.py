@@ -1,4 +1,6 @@
-"""The comparison and logic cases of the CEL specification's conformance suite that fit the supported subset."""
+"""The comparison and logic cases of the CEL specification's conformance suite that fit
+the supported subset.
+"""
 
 import json
 from pathlib import Path
@@ -21,7 +23,8 @@ from kairos_server.catalog.schema import Schema
 from kairos_server.catalog.violations import Fault
 from reference.match import leaf_holds
 
-# 2^63 - 1 against 2^63: the suite rounds the int to a double first; Kairos compares the numbers that were written.
+# 2^63 - 1 against 2^63: the suite rounds the int to a double first; Kairos compares the numbers
+# that were written.
 EXACT = {"not_lt_dyn_int_big_lossy_double", "not_gt_dyn_big_double_int", "lte_dyn_big_double_int"}
 
 
@@ -33,7 +36,9 @@ def undressed(node: Expression) -> Expression:
 
 
 def as_condition(tree: Expression) -> tuple[str, Literal] | None:
-    """`left op right` of two constants becomes `event.x op right` with the value left; None where it is of another shape."""
+    """`left op right` of two constants becomes `event.x op right` with the value left; None where
+    it is of another shape.
+    """
     if not isinstance(tree, Call) or tree.function not in (*COMPARISONS, "@in"):
         return None
     left, right = (undressed(argument) for argument in tree.arguments)

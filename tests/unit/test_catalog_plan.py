@@ -1,4 +1,6 @@
-"""Documents -> plan model: triggers, scores, placements, blobs, warnings, and every fault at once."""
+"""Documents -> plan model: triggers, scores, placements, blobs, warnings,
+and every fault at once.
+"""
 
 import json
 import math

@@ -1,4 +1,6 @@
-"""The load test: its schedule, its percentiles, its loop against servers that are fast, slow and refusing."""
+"""The load test: its schedule, its percentiles, its loop against servers that are fast,
+slow and refusing.
+"""
 
 import asyncio
 import itertools
@@ -27,7 +29,8 @@ def test_arrivals_are_a_poisson_process():
     assert times_s == sorted(times_s)
     assert times_s[0] >= 0
     assert times_s[-1] < 20
-    # 20,000 expected; five standard deviations. The seed is fixed, so that this never fails by chance.
+    # 20,000 expected; five standard deviations. The seed is fixed,
+    # so that this never fails by chance.
     assert abs(len(times_s) - 20_000) < 5 * math.sqrt(20_000)
     gaps_s = [after - before for before, after in itertools.pairwise(times_s)]
     mean_s = sum(gaps_s) / len(gaps_s)
@@ -155,7 +158,9 @@ def test_refusals_inside_a_batch_are_counted():
 
 
 def test_a_slow_server_does_not_slow_the_schedule():
-    """Calls that the server holds back count their waiting: the loop is open, and nothing is omitted."""
+    """Calls that the server holds back count their waiting: the loop is open,
+    and nothing is omitted.
+    """
     arrived = []
 
     async def run():

@@ -1,4 +1,6 @@
-"""The rhythm of checkpoints: when one is due, when not, and that a stop does not wait for a long one."""
+"""The rhythm of checkpoints: when one is due, when not, and that a stop does not
+wait for a long one.
+"""
 
 import asyncio
 import threading

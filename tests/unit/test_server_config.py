@@ -1,4 +1,6 @@
-"""Flags, variables, tenants file, secrets: accepted as documented, refused with the place and the remedy."""
+"""Flags, variables, tenants file, secrets: accepted as documented,
+refused with the place and the remedy.
+"""
 
 import json
 import stat
