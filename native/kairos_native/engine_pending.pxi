@@ -1,6 +1,8 @@
 # One checked request on its way through the writer.
 
 
+# Without tp_clear: a collector that broke a cycle would take `engine` away before __dealloc__ gives its pin back.
+@cython.no_gc_clear
 cdef class Pending:
     cdef pending_request request
     cdef bytes data             # keeps the bytes that the events point into
