@@ -4,10 +4,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.change cimport event_outcome
 from kairos_native.dedupe cimport dedupe
 from kairos_native.layout cimport *
+from kairos_native.log cimport log_record
 from kairos_native.plan cimport plan
 from kairos_native.scratch cimport scratch
 from kairos_native.store cimport store
 from kairos_native.tenant cimport plan_table, tenant_state
+from kairos_native.wire cimport wire_event
 from kairos_native.working cimport working_set
 
 
@@ -38,6 +40,8 @@ cdef struct apply_record:
     int64_t occurred_us
     int64_t received_us
     const uint8_t* subject_id
+    const wire_event* scanned   # events: what the check found in the payload; NULL: apply scans it
+    const uint8_t* id_key       # with `scanned`: the key of its event id
     uint32_t payload_size
     uint32_t tenant
     uint16_t flags
@@ -47,6 +51,10 @@ cdef int32_t apply_open(apply_core* core) noexcept nogil
 cdef void apply_close(apply_core* core) noexcept nogil
 # Reads applied position and tenants from the view, inside a write transaction.
 cdef int32_t apply_restore(apply_core* core) noexcept nogil
+# Looks up the subjects of events that are about to be applied. A group with control records is left
+# alone: one whose subjects were not looked up is applied to the same effect, only slower.
+#   Errors: STATUS_STORE_ERROR
+cdef int32_t apply_expect(apply_core* core, const log_record* records, uint32_t count) noexcept nogil
 # Applies one record inside the store's write transaction. `result` (events only) is valid until the next call.
 #   Cost:   no heap allocation but for plan changes
 #   Errors: STATUS_STORE_ERROR, STATUS_NO_MEMORY, STATUS_PLAN_UNKNOWN: the node must stop; nothing is refused here

@@ -5,9 +5,9 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from kairos_native.change cimport change_event, event_outcome
+from kairos_native.check cimport event_id_key
 from kairos_native.dedupe cimport dedupe_drop_before, dedupe_find, dedupe_keep
 from kairos_native.features cimport *
-from kairos_native.hash cimport kairos_siphash128
 from kairos_native.keys cimport *
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
@@ -107,7 +107,12 @@ cdef int32_t event_load(apply_core* core, tenant_state* tenant, working_record* 
         record[0] = <kairos_record*>work.record
         before[0] = <const uint8_t*>place.record
         return STATUS_OK
-    status = store_write_get(core.view, STORE_SUBJECTS, place.key, 22, &value)
+    if place.looked_up:
+        value.data = place.stored
+        value.size = place.stored_size
+        status = STATUS_OK if place.stored != NULL else STATUS_STORE_NOT_FOUND
+    else:
+        status = store_write_get(core.view, STORE_SUBJECTS, place.key, 22, &value)
     if status == STATUS_STORE_NOT_FOUND:
         record[0] = record_new(tenant.active, work.record, sequence)
         return STATUS_OK
@@ -159,17 +164,20 @@ cdef void event_follow(tenant_state* tenant, const apply_record* source) noexcep
 
 cdef int32_t apply_event(apply_core* core, const apply_record* source, event_outcome* result) noexcept nogil:
     cdef tenant_state* tenant = &core.tenants[source.tenant]
-    cdef wire_event event
+    cdef wire_event local
+    cdef const wire_event* event = source.scanned
     cdef wire_fault fault
     cdef working_record* place
     cdef kairos_record* record
     cdef const uint8_t* before
     cdef uint8_t key[22]
-    cdef uint8_t id_text[16 + KAIROS_EVENT_ID_SIZE_MAX]
-    cdef uint8_t id_key[16]
-    cdef int32_t status
-    core.work.message.used = 0
-    status = wire_scan_event(source.payload, source.payload_size, &event, &core.work.message, &fault)
+    cdef uint8_t local_key[16]
+    cdef const uint8_t* id_key = source.id_key
+    cdef int32_t status = STATUS_OK
+    if event == NULL:
+        core.work.message.used = 0
+        status = wire_scan_event(source.payload, source.payload_size, &local, &core.work.message, &fault)
+        event = &local
     if status != STATUS_OK or tenant.active == NULL:
         # Only an accepted event is appended; what an older version accepted and this one does not is counted and passed over.
         core.skipped_count += 1
@@ -186,9 +194,9 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source, event_out
     if status != STATUS_OK:
         return status
     if event.event_id_size:
-        memcpy(id_text, source.subject_id, 16)
-        memcpy(id_text + 16, event.event_id, event.event_id_size)
-        kairos_siphash128(tenant.settings.hash_key, id_text, 16 + event.event_id_size, id_key)
+        if event == &local:
+            event_id_key(tenant, source.subject_id, event, local_key)
+            id_key = local_key
         status = event_repeated(core, record, id_key, source, result)
         if status != 0:
             result.duplicate = 1
@@ -198,7 +206,7 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source, event_out
         # A fuzzy checkpoint already holds this change; only the tenant's clock must still follow.
         event_follow(tenant, source)
         return STATUS_OK
-    change_event(tenant, &event, source.occurred_us, source.received_us, source.sequence, core.work, core.kernel,
+    change_event(tenant, event, source.occurred_us, source.received_us, source.sequence, core.work, core.kernel,
                  record, before, result)
     event_follow(tenant, source)
     core.event_count += 1
@@ -209,6 +217,20 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source, event_out
         if status != STATUS_OK:
             return status
     return working_keep(&core.records, place, record)
+
+
+cdef int32_t apply_expect(apply_core* core, const log_record* records, uint32_t count) noexcept nogil:
+    cdef uint8_t key[SUBJECT_KEY_SIZE]
+    cdef uint32_t i
+    for i in range(count):
+        # A control record may write to the view: what was looked up before would be gone then.
+        if records[i].kind != FRAME_EVENT and records[i].kind != FRAME_DECISION:
+            return STATUS_OK
+    for i in range(count):
+        if records[i].kind == FRAME_EVENT and records[i].tenant < KAIROS_TENANTS_MAX and not working_full(&core.records):
+            subject_key(key, core.partition, records[i].tenant, records[i].subject_id)
+            working_find(&core.records, key)
+    return working_look_up(&core.records, core.view)
 
 
 # ---------------------------------------------------------------- control records

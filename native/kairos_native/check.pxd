@@ -2,14 +2,17 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from kairos_native.scratch cimport scratch
 from kairos_native.tenant cimport tenant_state
-from kairos_native.wire cimport wire_fault
+from kairos_native.wire cimport wire_event, wire_fault
+from kairos_native.view cimport arena
 
 
 # One event of a request. `data` points into the request's bytes.
 cdef struct pending_event:
     const uint8_t* data
+    const wire_event* scanned   # in the request's `kept`; NULL: it had no room, or the event is refused
     int64_t occurred_us
     uint8_t subject_id[16]
+    uint8_t id_key[16]          # of the event id, zero where there is none
     uint32_t size
     int32_t status              # STATUS_OK, or why it is refused
     uint32_t refusal            # index in refusals, where refused
@@ -24,6 +27,7 @@ cdef struct pending_refusal:
 cdef struct pending_request:
     pending_event* events       # owned
     pending_refusal* refusals   # owned; NULL: none
+    arena kept                  # owned; what the scans found, so that apply need not scan again
     uint8_t* response           # owned; NULL: not answered yet
     size_t response_size
     size_t response_capacity
@@ -52,3 +56,6 @@ cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_
                          pending_request* request, wire_fault* fault) noexcept nogil
 # The 128-bit id of a subject: SipHash of its identifier under the tenant's key.
 cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size, uint8_t* subject_id) noexcept nogil
+# The 128-bit key of an event id: SipHash of subject and id under the tenant's key.
+cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id, const wire_event* event,
+                       uint8_t* id_key) noexcept nogil

@@ -1,29 +1,45 @@
 # Contract in check.pxd.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
 
 from kairos_native.hash cimport kairos_siphash128
 from kairos_native.intake cimport intake_check_event, intake_fault
 from kairos_native.layout cimport FRAME_EVENT
-from kairos_native.limits cimport KAIROS_BATCH_EVENTS_MAX
+from kairos_native.limits cimport KAIROS_BATCH_EVENTS_MAX, KAIROS_EVENT_ID_SIZE_MAX
 from kairos_native.scratch cimport scratch
 from kairos_native.status cimport *
 from kairos_native.tenant cimport tenant_state
+from kairos_native.view cimport arena_take
 from kairos_native.wire cimport *
+
+cdef enum:
+    # Bytes per event for what the scan found: an event of 16 attributes. Requests that wait hold
+    # this much more memory, so that greater events are scanned again rather than kept.
+    KEPT_SIZE = 1024
 
 
 cdef void pending_free(pending_request* request) noexcept nogil:
     free(request.events)
     free(request.refusals)
+    free(request.kept.base)
     free(request.response)
     request.events = NULL
     request.refusals = NULL
+    request.kept.base = NULL
     request.response = NULL
 
 
 cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size, uint8_t* subject_id) noexcept nogil:
     kairos_siphash128(tenant.settings.hash_key, identifier, size, subject_id)
+
+
+cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id, const wire_event* event,
+                       uint8_t* id_key) noexcept nogil:
+    cdef uint8_t text[16 + KAIROS_EVENT_ID_SIZE_MAX]
+    memcpy(text, subject_id, 16)
+    memcpy(text + 16, event.event_id, event.event_id_size)
+    kairos_siphash128(tenant.settings.hash_key, text, 16 + event.event_id_size, id_key)
 
 
 # Keeps the fault of an event; refusals are rare, so their list grows by doubling.
@@ -50,21 +66,34 @@ cdef int32_t check_refuse(pending_request* request, pending_event* event, const 
 
 cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t received_us, pending_request* request,
                          pending_event* event) noexcept nogil:
-    cdef wire_event scanned
+    cdef wire_event local
+    cdef wire_event* scanned
     cdef wire_fault fault
-    cdef int32_t status
-    work.message.used = 0
-    memset(&scanned, 0, sizeof(scanned))
-    status = wire_scan_event(event.data, event.size, &scanned, &work.message, &fault)
+    cdef size_t kept_used = request.kept.used
+    cdef int32_t status = STATUS_ARENA_FULL
+    scanned = <wire_event*>arena_take(&request.kept, sizeof(wire_event))
+    if scanned != NULL:
+        memset(scanned, 0, sizeof(wire_event))
+        status = wire_scan_event(event.data, event.size, scanned, &request.kept, &fault)
+        event.scanned = scanned
+    if status == STATUS_ARENA_FULL:
+        request.kept.used = kept_used
+        event.scanned = NULL
+        scanned = &local
+        work.message.used = 0
+        memset(scanned, 0, sizeof(wire_event))
+        status = wire_scan_event(event.data, event.size, scanned, &work.message, &fault)
     if status == STATUS_OK:
-        status = intake_check_event(tenant.active, &tenant.settings, &scanned, received_us, &fault)
+        status = intake_check_event(tenant.active, &tenant.settings, scanned, received_us, &fault)
     if status != STATUS_OK:
         if not fault.field[0]:
             intake_fault(&fault, status, b"event", fault.seen, fault.seen_size)
         fault.status = status
-        return check_refuse(request, event, &scanned, &fault)
+        return check_refuse(request, event, scanned, &fault)
     event.occurred_us = scanned.occurred_us if scanned.has_occurred else received_us
     subject_id_of(tenant, scanned.subject_id, scanned.subject_id_size, event.subject_id)
+    if scanned.event_id_size:
+        event_id_key(tenant, event.subject_id, scanned, event.id_key)
     request.record_count += 1
     request.payload_size += event.size
     return STATUS_OK
@@ -80,7 +109,11 @@ cdef int32_t check_begin(const tenant_state* tenant, int64_t received_us, pendin
         return intake_fault(fault, STATUS_PLAN_MISSING, b"", NULL, 0)
     request.tenant = tenant.settings.tenant
     request.events = <pending_event*>calloc(event_count, sizeof(pending_event))
-    return STATUS_OK if request.events != NULL else intake_fault(fault, STATUS_NO_MEMORY, b"", NULL, 0)
+    request.kept.base = <uint8_t*>malloc(event_count * KEPT_SIZE)
+    if request.events == NULL or request.kept.base == NULL:
+        return intake_fault(fault, STATUS_NO_MEMORY, b"", NULL, 0)
+    request.kept.size = event_count * KEPT_SIZE
+    return STATUS_OK
 
 
 cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,

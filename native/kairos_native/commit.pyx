@@ -4,10 +4,10 @@ from libc.stdlib cimport realloc
 from libc.string cimport memcpy, memset, strlen
 
 from kairos_native.answer cimport answer_batch_event, answer_batch_refusal, answer_event, answer_size_max
-from kairos_native.apply cimport apply_flush, apply_one, apply_record
+from kairos_native.apply cimport apply_expect, apply_flush, apply_one, apply_record
 from kairos_native.change cimport event_outcome
 from kairos_native.check cimport pending_event, pending_refusal, pending_request
-from kairos_native.dedupe cimport dedupe_reserve
+from kairos_native.dedupe cimport dedupe_fetch, dedupe_reserve
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
@@ -22,6 +22,7 @@ cdef enum:
     SEEN_SIZE_MAX = 64
     RESERVE_PER_RECORD = 24576      # pages that one record may dirty: a leaf, its overflow, a share of the branches
     RESERVE_BASE = 4194304
+    LOOK_AHEAD = 4                  # events between sending for an id's place and asking for it
     REPLAY_DAYS_MAX = 2             # days kept behind the look-back: DEDUPE_KEEP_DAYS - DEDUPE_LOOK_BACK_DAYS of apply.pyx
 
 cdef int64_t DAY_US = 86400000000
@@ -218,12 +219,14 @@ cdef uint32_t commit_records(commit_state* state, pending_request** requests, ui
     return count
 
 
-cdef void record_source(const log_record* record, apply_record* source) noexcept nogil:
+cdef void record_source(const log_record* record, const pending_event* event, apply_record* source) noexcept nogil:
     source.payload = record.payload
     source.sequence = record.sequence
     source.occurred_us = record.occurred_us
     source.received_us = record.received_us
     source.subject_id = record.subject_id
+    source.scanned = event.scanned
+    source.id_key = event.id_key
     source.payload_size = record.payload_size
     source.tenant = record.tenant
     source.flags = record.flags
@@ -241,8 +244,10 @@ cdef int32_t commit_request(commit_state* state, pending_request* request, uint3
             if request.batch:
                 status = answer_refused(state, request, &request.events[i])
         else:
-            record_source(&state.records[position[0]], &source)
+            record_source(&state.records[position[0]], &request.events[i], &source)
             position[0] += 1
+            if i + LOOK_AHEAD < request.event_count and request.kind == FRAME_EVENT:
+                dedupe_fetch(state.core.ids, <uint32_t>(source.received_us // DAY_US), request.events[i + LOOK_AHEAD].id_key)
             status = apply_one(&state.core, &source, &outcome)
             request.sequence_last = source.sequence
             request.duplicate_count += outcome.duplicate
@@ -265,6 +270,8 @@ cdef int32_t commit_run(commit_state* state, pending_request** requests, uint32_
     state.append_ns += appended - started
     if status == STATUS_OK and count:
         status = store_write_begin(state.core.view)
+        if status == STATUS_OK:
+            status = apply_expect(&state.core, state.records, count)
     for i in range(request_count):
         if status == STATUS_OK:
             status = commit_request(state, requests[i], &position)
@@ -328,6 +335,8 @@ cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
     source.occurred_us = frame.occurred_us
     source.received_us = frame.received_us
     source.subject_id = frame.subject_id
+    source.scanned = NULL
+    source.id_key = NULL
     source.payload_size = frame.payload_size
     source.tenant = frame.tenant
     source.flags = frame.flags

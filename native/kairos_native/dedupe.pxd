@@ -23,6 +23,9 @@ cdef int32_t dedupe_reserve(dedupe* ids, uint32_t day, uint32_t count,
 #   Cost:    about one cache miss per table of the day
 cdef int32_t dedupe_find(dedupe* ids, uint32_t day, const uint8_t* key16, uint64_t sequence,
                          const uint32_t** triggers, uint32_t* trigger_count) noexcept nogil
+# Sends for the places in the tables of `day` where `key` would be, so that dedupe_find need not
+# wait for memory.
+cdef void dedupe_fetch(const dedupe* ids, uint32_t day, const uint8_t* key16) noexcept nogil
 # Keeps `key` with the numbers of the triggers fired. Repeating it with the same sequence changes
 # nothing.
 cdef int32_t dedupe_keep(dedupe* ids, uint32_t day, const uint8_t* key16, uint64_t sequence,

@@ -13,8 +13,8 @@ from kairos_native.hash cimport kairos_crc32c
 from kairos_native.layout cimport KAIROS_DEDUPE_VERSION
 from kairos_native.limits cimport KAIROS_TRIGGERS_FIRED_MAX
 from kairos_native.status cimport (
-    STATUS_DEDUPE_CORRUPT, STATUS_DISK_FULL, STATUS_MAP_FULL, STATUS_NO_MEMORY, STATUS_OK, STATUS_STORE_ERROR,
-    STATUS_STORE_NOT_FOUND,
+    STATUS_DEDUPE_CORRUPT, STATUS_DISK_FULL, STATUS_MAP_FULL, STATUS_NO_MEMORY, STATUS_OK,
+    STATUS_STORE_ERROR, STATUS_STORE_NOT_FOUND,
 )
 
 cdef extern from *:
@@ -59,7 +59,8 @@ cdef extern from *:
     #endif
     #include <sys/mman.h>
     """
-    void* mmap(void* address, size_t size, int protection, int flags, int fd, int64_t offset) noexcept nogil
+    void* mmap(void* address, size_t size, int protection, int flags, int fd,
+               int64_t offset) noexcept nogil
     void* mremap(void* address, size_t size, size_t size_new, int flags) noexcept nogil
     int munmap(void* address, size_t size) noexcept nogil
     int PROT_READ, PROT_WRITE, MAP_SHARED, MREMAP_MAYMOVE
@@ -128,7 +129,7 @@ cdef int32_t slot_read(const dedupe_day* day, const dedupe_slot* slot, uint64_t 
     return STATUS_OK
 
 
-cdef dedupe_day* find_day(dedupe* ids, uint32_t number) noexcept nogil:
+cdef dedupe_day* find_day(const dedupe* ids, uint32_t number) noexcept nogil:
     # Newest first: nearly every question is about today.
     cdef uint32_t i = ids.day_count
     while i > 0:
@@ -136,6 +137,12 @@ cdef dedupe_day* find_day(dedupe* ids, uint32_t number) noexcept nogil:
         if ids.days[i].day == number:
             return ids.days[i]
     return NULL
+
+
+cdef inline void fetch_slots(const dedupe_day* day, const uint8_t* key16) noexcept nogil:
+    cdef uint32_t i
+    for i in range(day.table_count):
+        dedupe_prefetch(table_slots(&day.tables[i]) + key_slot(key16, day.tables[i].header))
 
 
 cdef const dedupe_slot* find_slot(const dedupe_day* day, const uint8_t* key16, uint64_t sequence,
@@ -148,8 +155,7 @@ cdef const dedupe_slot* find_slot(const dedupe_day* day, const uint8_t* key16, u
     cdef uint64_t best_sequence = sequence
     cdef uint64_t slot, seen, step
     cdef uint32_t i
-    for i in range(day.table_count):
-        dedupe_prefetch(table_slots(&day.tables[i]) + key_slot(key16, day.tables[i].header))
+    fetch_slots(day, key16)
     i = day.table_count
     while i > 0:
         i -= 1
@@ -227,6 +233,12 @@ cdef int32_t dedupe_reserve(dedupe* ids, uint32_t day, uint32_t count,
     if status != STATUS_OK:
         return status
     return reserve_in(ids, find_day(ids, day), count, outcome_count)
+
+
+cdef void dedupe_fetch(const dedupe* ids, uint32_t day, const uint8_t* key16) noexcept nogil:
+    cdef const dedupe_day* found = find_day(ids, day)
+    if found != NULL:
+        fetch_slots(found, key16)
 
 
 cdef int32_t dedupe_find(dedupe* ids, uint32_t day, const uint8_t* key16, uint64_t sequence,

@@ -6,17 +6,22 @@ from kairos_native.store cimport store
 from kairos_native.view cimport arena
 
 
-# A place for one subject; `record` NULL: not changed yet.
+# A place for one subject; `record` NULL: not changed yet. `stored`: what the view holds of it, NULL
+# where that was not looked up or does not exist; `looked_up` tells which.
 cdef struct working_record:
     uint8_t key[22]
-    uint16_t used
+    uint8_t used
+    uint8_t looked_up
     uint32_t capacity
+    uint32_t stored_size
     kairos_record* record
+    const uint8_t* stored
 
 cdef struct working_set:
     working_record* table       # open addressing
-    uint32_t* places            # positions in use
+    working_record** places     # in use; the first sorted_count in the order of their keys
     uint32_t count
+    uint32_t sorted_count
     arena records
 
 
@@ -27,6 +32,11 @@ cdef bint working_full(const working_set* records) noexcept nogil
 # Finds the place of a subject, or takes a new one.
 #   Bounds: not when working_full
 cdef working_record* working_find(working_set* records, const uint8_t* key) noexcept nogil
+# Looks up all subjects found so far, in the order of their keys: neighbours share the upper pages of
+# the tree, and the records are on their way into the cache while the first ones are applied.
+#   Bounds: nothing may be written to the view between this and working_flush
+#   Errors: STATUS_STORE_ERROR
+cdef int32_t working_look_up(working_set* records, store* view) noexcept nogil
 # Copies a changed record into its place.
 cdef int32_t working_keep(working_set* records, working_record* place, const kairos_record* record) noexcept nogil
 # Seals and writes all changed records and empties the set.

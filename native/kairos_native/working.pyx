@@ -7,8 +7,8 @@ from kairos_native.features cimport record_seal
 from kairos_native.keys cimport SUBJECT_KEY_SIZE
 from kairos_native.layout cimport kairos_record
 from kairos_native.limits cimport KAIROS_COMMIT_RECORDS_MAX, KAIROS_RECORD_SIZE_MAX
-from kairos_native.status cimport STATUS_ARENA_FULL, STATUS_NO_MEMORY, STATUS_OK
-from kairos_native.store cimport STORE_SUBJECTS, store, store_put
+from kairos_native.status cimport STATUS_ARENA_FULL, STATUS_NO_MEMORY, STATUS_OK, STATUS_STORE_NOT_FOUND
+from kairos_native.store cimport STORE_SUBJECTS, store, store_put, store_value, store_write_get
 from kairos_native.view cimport arena_take
 
 cdef enum:
@@ -16,11 +16,18 @@ cdef enum:
     SUBJECTS_MAX = 6144
     ARENA_SIZE = 33554432
     SLACK = 192                             # growth that does not move a working copy
+    FETCHED_SIZE = 1024                     # of a stored record; most are smaller
+
+cdef extern from *:
+    """
+    #define working_prefetch(address) __builtin_prefetch((address))
+    """
+    void working_prefetch(const void* address) noexcept nogil
 
 
 cdef int32_t working_open(working_set* records) noexcept nogil:
     records.table = <working_record*>calloc(TABLE_SIZE, sizeof(working_record))
-    records.places = <uint32_t*>calloc(SUBJECTS_MAX, 4)
+    records.places = <working_record**>calloc(SUBJECTS_MAX, sizeof(working_record*))
     records.records.base = <uint8_t*>malloc(ARENA_SIZE)
     records.records.size = ARENA_SIZE
     if records.table == NULL or records.places == NULL or records.records.base == NULL:
@@ -55,7 +62,9 @@ cdef working_record* working_find(working_set* records, const uint8_t* key) noex
     records.table[position].used = 1
     records.table[position].record = NULL
     records.table[position].capacity = 0
-    records.places[records.count] = position
+    records.table[position].stored = NULL
+    records.table[position].looked_up = 0
+    records.places[records.count] = &records.table[position]
     records.count += 1
     return &records.table[position]
 
@@ -79,26 +88,45 @@ cdef int compare_places(const void* left, const void* right) noexcept nogil:
                   SUBJECT_KEY_SIZE)
 
 
+cdef inline void working_sort(working_set* records) noexcept nogil:
+    if records.sorted_count != records.count:
+        qsort(records.places, records.count, sizeof(working_record*), compare_places)
+        records.sorted_count = records.count
+
+
+cdef int32_t working_look_up(working_set* records, store* view) noexcept nogil:
+    cdef working_record* place
+    cdef store_value value
+    cdef uint32_t i, line
+    cdef int32_t status
+    working_sort(records)
+    for i in range(records.count):
+        place = records.places[i]
+        status = store_write_get(view, STORE_SUBJECTS, place.key, SUBJECT_KEY_SIZE, &value)
+        if status == STATUS_OK:
+            place.stored = value.data
+            place.stored_size = <uint32_t>value.size
+            for line in range(0, min(place.stored_size, <uint32_t>FETCHED_SIZE), 64):
+                working_prefetch(value.data + line)
+        elif status != STATUS_STORE_NOT_FOUND:
+            return status
+        place.looked_up = 1
+    return STATUS_OK
+
+
 cdef int32_t working_flush(working_set* records, store* view) noexcept nogil:
-    cdef working_record** ordered
+    cdef working_record* place
     cdef uint32_t i
     cdef int32_t status = STATUS_OK
-    if not records.count:
-        return STATUS_OK
-    ordered = <working_record**>malloc(records.count * sizeof(working_record*))
-    if ordered == NULL:
-        return STATUS_NO_MEMORY
+    working_sort(records)
     for i in range(records.count):
-        ordered[i] = &records.table[records.places[i]]
-    qsort(ordered, records.count, sizeof(working_record*), compare_places)
-    for i in range(records.count):
-        if status == STATUS_OK and ordered[i].record != NULL:
-            record_seal(ordered[i].record)
-            status = store_put(view, STORE_SUBJECTS, ordered[i].key, SUBJECT_KEY_SIZE, ordered[i].record,
-                               ordered[i].record.record_size)
-        ordered[i].used = 0
-        ordered[i].record = NULL
-    free(ordered)
+        place = records.places[i]
+        if status == STATUS_OK and place.record != NULL:
+            record_seal(place.record)
+            status = store_put(view, STORE_SUBJECTS, place.key, SUBJECT_KEY_SIZE, place.record, place.record.record_size)
+        place.used = 0
+        place.record = NULL
     records.count = 0
+    records.sorted_count = 0
     records.records.used = 0
     return status
