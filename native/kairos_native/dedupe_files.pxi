@@ -31,7 +31,8 @@ cdef struct dedupe_header:
 cdef struct dedupe_slot:
     uint8_t key[16]
     uint64_t sequence
-    uint64_t outcome                    # low 40 bits: place in 4-byte units, 0: no triggers; high 24: check
+    # low 40 bits: place in 4-byte units, 0: no triggers; high 24: check
+    uint64_t outcome
 
 cdef struct dedupe_file:
     dedupe_header* header               # NULL: not mapped
@@ -76,7 +77,8 @@ cdef void file_close(dedupe_file* file) noexcept nogil:
 
 
 cdef int32_t file_map(dedupe_file* file, int fd, uint64_t size, bint read_only) noexcept nogil:
-    cdef void* memory = mmap(NULL, size, PROT_READ if read_only else PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+    cdef void* memory = mmap(NULL, size, PROT_READ if read_only else PROT_READ | PROT_WRITE,
+                             MAP_SHARED, fd, 0)
     if memory == MAP_FAILED:
         close(fd)
         return STATUS_NO_MEMORY
@@ -89,11 +91,13 @@ cdef int32_t file_map(dedupe_file* file, int fd, uint64_t size, bint read_only) 
 cdef int32_t file_create(dedupe* ids, dedupe_file* file, const char* name,
                          const dedupe_header* header, uint64_t size) noexcept nogil:
     cdef int32_t status
-    cdef int fd = openat(ids.folder_fd, "dedupe.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, DEDUPE_FILE_MODE)
+    cdef int fd = openat(ids.folder_fd, "dedupe.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+                         DEDUPE_FILE_MODE)
     if fd < 0:
         return STATUS_DISK_FULL if errno == ENOSPC or errno == EDQUOT else STATUS_STORE_ERROR
     status = allocate_status(fd, size)
-    if status == STATUS_OK and pwrite(fd, header, sizeof(dedupe_header), 0) != sizeof(dedupe_header):
+    if (status == STATUS_OK
+            and pwrite(fd, header, sizeof(dedupe_header), 0) != sizeof(dedupe_header)):
         status = STATUS_STORE_ERROR
     if status == STATUS_OK and renameat(ids.folder_fd, "dedupe.new", ids.folder_fd, name) != 0:
         status = STATUS_STORE_ERROR
@@ -125,7 +129,8 @@ cdef int32_t file_open(dedupe* ids, dedupe_file* file, const char* name,
         return STATUS_STORE_NOT_FOUND if errno == ENOENT else STATUS_STORE_ERROR
     size = lseek(fd, 0, SEEK_END)
     if size < DEDUPE_HEADER_SIZE or (
-            expected.capacity and <uint64_t>size != DEDUPE_HEADER_SIZE + expected.capacity * DEDUPE_ENTRY_SIZE):
+            expected.capacity
+            and <uint64_t>size != DEDUPE_HEADER_SIZE + expected.capacity * DEDUPE_ENTRY_SIZE):
         close(fd)
         return STATUS_DEDUPE_CORRUPT
     if not ids.read_only:
@@ -138,7 +143,8 @@ cdef int32_t file_open(dedupe* ids, dedupe_file* file, const char* name,
     if status != STATUS_OK:
         return status
     if memcmp(file.header, expected, DEDUPE_HEADER_FIXED_SIZE + 4) != 0 or (
-            not expected.capacity and (file.header.used > file.size or file.header.used < DEDUPE_HEADER_SIZE)):
+            not expected.capacity
+            and (file.header.used > file.size or file.header.used < DEDUPE_HEADER_SIZE)):
         file_close(file)
         return STATUS_DEDUPE_CORRUPT
     return STATUS_OK

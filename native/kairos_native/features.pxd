@@ -5,7 +5,8 @@ from kairos_native.layout cimport *
 from kairos_native.plan cimport plan
 # Re-exported, so that callers need this contract only: record_new, record_load, record_seal,
 # record_set_trait, record_set_consent (record.pxd), record_open_session (session.pxd).
-from kairos_native.record cimport record_load, record_new, record_seal, record_set_consent, record_set_trait
+from kairos_native.record cimport (record_load, record_new, record_seal, record_set_consent,
+                                   record_set_trait)
 from kairos_native.session cimport record_open_session
 
 
@@ -33,21 +34,24 @@ cdef struct feature_event:
 cdef struct feature_view:
     const plan* image
     const kairos_record* record     # after the event; NULL: no history
-    const uint8_t* before           # copy of the record before the event; NULL: the subject was new, or no event takes part
-    const kairos_session* session   # session of the event, or the open one for a decision; NULL: none
+    # copy of the record before the event; NULL: the subject was new, or no event takes part
+    const uint8_t* before
+    # session of the event, or the open one for a decision; NULL: none
+    const kairos_session* session
     const kairos_value* event_fields    # NULL: no event
     const kairos_value* context_fields  # NULL: no context
     const slot_birth* births        # image.slot_count entries
     int64_t now_us
     uint32_t session_is_new
-    uint32_t before_valid           # 1: an event takes part (then `before` NULL means the subject was new)
+    # 1: an event takes part (then `before` NULL means the subject was new)
+    uint32_t before_valid
 
 
 # Counts the event, finds or opens its session, updates every slot whose type and filter fit.
 #   Returns: the event's session inside the record, or NULL; *is_new = 1 when the event opened it
 #   Cost:    O(slots of the event type)
-cdef kairos_session* record_apply(const plan* image, kairos_record* record, const feature_event* event,
-                                  uint32_t* is_new) noexcept nogil
+cdef kairos_session* record_apply(const plan* image, kairos_record* record,
+                                  const feature_event* event, uint32_t* is_new) noexcept nogil
 # Value of a source; VALUE_ABSENT where there is none or the feature is incomplete. *_PREVIOUS reads
 # the record as it was before the event, at the same `now_us`; VALUE_ABSENT where no event takes
 # part.

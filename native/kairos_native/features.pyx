@@ -5,9 +5,11 @@ from libc.string cimport memcmp
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_CONSENT_PURPOSES_MAX
 from kairos_native.plan cimport plan
-from kairos_native.record cimport entry_name, entry_text, record_end, record_first_entry, record_next_entry, time_span
+from kairos_native.record cimport (entry_name, entry_text, record_end, record_first_entry,
+                                   record_next_entry, time_span)
 from kairos_native.session cimport record_find_session, record_take_session
-from kairos_native.slots cimport (bucket_of, slot_read, slot_update, value_double, value_of, value_of_double)
+from kairos_native.slots cimport (bucket_of, slot_read, slot_update, value_double, value_of,
+                                  value_of_double)
 
 cdef extern from "score.h" nogil:
     double kairos_exp(double x)
@@ -15,9 +17,10 @@ cdef extern from "score.h" nogil:
     double kairos_add_weighted(double sum, double weight, double value)
 
 
-cdef kairos_session* record_apply(const plan* image, kairos_record* record, const feature_event* event,
-                                  uint32_t* is_new) noexcept nogil:
-    cdef uint32_t event_type = event.event_type if event.event_type <= image.header.event_type_count else 0
+cdef kairos_session* record_apply(const plan* image, kairos_record* record,
+                                  const feature_event* event, uint32_t* is_new) noexcept nogil:
+    cdef uint32_t event_type = (event.event_type
+                                if event.event_type <= image.header.event_type_count else 0)
     cdef const kairos_range* slots = &image.type_slots[event_type]
     cdef kairos_session* session
     cdef uint32_t index
@@ -29,10 +32,11 @@ cdef kairos_session* record_apply(const plan* image, kairos_record* record, cons
     record.sequence_last = event.sequence
     if event.late and record.late_count != <uint32_t>0xFFFFFFFF:
         record.late_count += 1
-    session = record_take_session(record, event.session_key, event.occurred_us, event.session_gap_us, is_new)
+    session = record_take_session(record, event.session_key, event.occurred_us,
+                                  event.session_gap_us, is_new)
     for index in range(slots.count):
-        slot_update(image, record, session, image.slot_list[slots.first + index], event.fields, event.occurred_us,
-                    event.late != 0)
+        slot_update(image, record, session, image.slot_list[slots.first + index], event.fields,
+                    event.occurred_us, event.late != 0)
     return session
 
 
@@ -62,7 +66,8 @@ cdef inline kairos_value value_int(uint64_t number) noexcept nogil:
     return value_of(VALUE_INT, number)
 
 
-cdef kairos_value read_slot(const feature_view* view, const kairos_record* record, const kairos_session* session,
+cdef kairos_value read_slot(const feature_view* view, const kairos_record* record,
+                            const kairos_session* session,
                             const kairos_source* source) noexcept nogil:
     # Without a session there is no session-scoped feature; it is absent, not zero.
     if view.image.slots[source.id].scope == SLOT_SCOPE_SESSION and view.session == NULL:
@@ -72,7 +77,8 @@ cdef kairos_value read_slot(const feature_view* view, const kairos_record* recor
     return slot_read(view.image, record, session, source.id, source.part, view.now_us)
 
 
-cdef kairos_value read_trait(const feature_view* view, const kairos_record* record, uint32_t trait) noexcept nogil:
+cdef kairos_value read_trait(const feature_view* view, const kairos_record* record,
+                             uint32_t trait) noexcept nogil:
     cdef const kairos_field* field = &view.image.traits[trait]
     cdef const kairos_entry* entry
     cdef const uint8_t* end
@@ -83,7 +89,8 @@ cdef kairos_value read_trait(const feature_view* view, const kairos_record* reco
     end = record_end(record)
     while <const uint8_t*>entry < end:
         if (entry.tag == ENTRY_TRAIT and entry.name_size == field.name.size
-                and memcmp(entry_name(entry), view.image.strings + field.name.offset, field.name.size) == 0):
+                and memcmp(entry_name(entry), view.image.strings + field.name.offset,
+                           field.name.size) == 0):
             if entry.value_kind == VALUE_STRING:
                 value = value_of(VALUE_STRING, <uint64_t>entry_text(entry))
                 value.size = entry.text_size
@@ -97,12 +104,14 @@ cdef kairos_value read_trait(const feature_view* view, const kairos_record* reco
 
 
 cdef kairos_value read_consent(const kairos_record* record, uint32_t purpose) noexcept nogil:
-    if record == NULL or purpose >= <uint32_t>KAIROS_CONSENT_PURPOSES_MAX or not record.consent_known >> purpose & 1:
+    if (record == NULL or purpose >= <uint32_t>KAIROS_CONSENT_PURPOSES_MAX
+            or not record.consent_known >> purpose & 1):
         return value_absent()
     return value_of(VALUE_BOOL, record.consent_granted >> purpose & 1)
 
 
-cdef kairos_value read_session(const kairos_session* session, uint32_t field, bint is_new) noexcept nogil:
+cdef kairos_value read_session(const kairos_session* session, uint32_t field,
+                               bint is_new) noexcept nogil:
     if session == NULL:
         return value_absent()
     if field == SESSION_FIELD_EVENT_COUNT:
@@ -118,7 +127,8 @@ cdef kairos_value read_session(const kairos_session* session, uint32_t field, bi
     return value_absent()
 
 
-cdef kairos_value read_profile(const kairos_record* record, uint32_t field, int64_t now_us) noexcept nogil:
+cdef kairos_value read_profile(const kairos_record* record, uint32_t field,
+                               int64_t now_us) noexcept nogil:
     cdef bint known = record != NULL and record.event_count > 0
     if field == PROFILE_FIELD_EVENT_COUNT:
         return value_int(record.event_count if known else 0)
@@ -144,8 +154,8 @@ cdef double read_number(const kairos_value* value) noexcept nogil:
     return 0.0
 
 
-cdef kairos_value read_derived(const feature_view* view, const kairos_record* record, const kairos_session* session,
-                               uint32_t id) noexcept nogil:
+cdef kairos_value read_derived(const feature_view* view, const kairos_record* record,
+                               const kairos_session* session, uint32_t id) noexcept nogil:
     cdef const kairos_derived* derived = &view.image.derived[id]
     cdef const kairos_term* term
     cdef kairos_value value
@@ -164,7 +174,8 @@ cdef kairos_value read_derived(const feature_view* view, const kairos_record* re
 
 # Every source but scores, which may not read each other, read from `record` and `session`: those of
 # the view, or those before the event. A *_PREVIOUS kind is its plain kind here.
-cdef kairos_value read_plain(const feature_view* view, const kairos_record* record, const kairos_session* session,
+cdef kairos_value read_plain(const feature_view* view, const kairos_record* record,
+                             const kairos_session* session,
                              const kairos_source* source) noexcept nogil:
     cdef uint32_t kind = source.kind
     if kind == SOURCE_SLOT or kind == SOURCE_SLOT_PREVIOUS:
@@ -186,7 +197,8 @@ cdef kairos_value read_plain(const feature_view* view, const kairos_record* reco
     return value_absent()
 
 
-cdef kairos_value feature_read(const feature_view* view, const kairos_source* source) noexcept nogil:
+cdef kairos_value feature_read(const feature_view* view,
+                               const kairos_source* source) noexcept nogil:
     cdef const kairos_record* before = <const kairos_record*>view.before
     cdef const kairos_session* session = NULL
     if source.kind == SOURCE_DERIVED:

@@ -20,7 +20,8 @@ static inline uint64_t kairos_load_tail(const uint8_t *p, size_t size) {
         memcpy(&high, p + size - 4, 4);
         return low | (uint64_t)high << (8 * (size - 4));
     }
-    return (uint64_t)p[0] | (uint64_t)p[size >> 1] << (8 * (size >> 1)) | (uint64_t)p[size - 1] << (8 * (size - 1));
+    return (uint64_t)p[0] | (uint64_t)p[size >> 1] << (8 * (size >> 1))
+           | (uint64_t)p[size - 1] << (8 * (size - 1));
 }
 
 /* Folds a 64 x 64 -> 128 bit product; the mixing step of the multiply-fold family of hashes. */
@@ -33,7 +34,8 @@ static inline uint64_t kairos_fold(uint64_t a, uint64_t b) {
  * bounded probe lengths. */
 static inline uint64_t kairos_hash64(uint32_t space, const void *data, size_t size) {
     const uint8_t *p = (const uint8_t *)data;
-    uint64_t hash = ((uint64_t)space + 1) * 0x9E3779B97F4A7C15ull ^ (uint64_t)size * 0xD6E8FEB86659FD93ull;
+    uint64_t hash = ((uint64_t)space + 1) * 0x9E3779B97F4A7C15ull
+                    ^ (uint64_t)size * 0xD6E8FEB86659FD93ull;
     while (size >= 8) {
         hash = kairos_fold(hash ^ kairos_load64(p), 0xA0761D6478BD642Full);
         p += 8;
@@ -47,18 +49,19 @@ static inline uint64_t kairos_hash64(uint32_t space, const void *data, size_t si
 }
 
 #define KAIROS_ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-#define KAIROS_SIPROUND                                                                                                \
-    do {                                                                                                               \
-        v0 += v1; v1 = KAIROS_ROTL(v1, 13); v1 ^= v0; v0 = KAIROS_ROTL(v0, 32);                                         \
-        v2 += v3; v3 = KAIROS_ROTL(v3, 16); v3 ^= v2;                                                                   \
-        v0 += v3; v3 = KAIROS_ROTL(v3, 21); v3 ^= v0;                                                                   \
-        v2 += v1; v1 = KAIROS_ROTL(v1, 17); v1 ^= v2; v2 = KAIROS_ROTL(v2, 32);                                         \
+#define KAIROS_SIPROUND                                                                            \
+    do {                                                                                           \
+        v0 += v1; v1 = KAIROS_ROTL(v1, 13); v1 ^= v0; v0 = KAIROS_ROTL(v0, 32);                    \
+        v2 += v3; v3 = KAIROS_ROTL(v3, 16); v3 ^= v2;                                              \
+        v0 += v3; v3 = KAIROS_ROTL(v3, 21); v3 ^= v0;                                              \
+        v2 += v1; v1 = KAIROS_ROTL(v1, 17); v1 ^= v2; v2 = KAIROS_ROTL(v2, 32);                    \
     } while (0)
 
 /* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF",
  * 2012, and its 128-bit extension). Keyed: what it names cannot be guessed without the tenant's
  * key. */
-static inline void kairos_siphash128(const uint8_t *key, const void *data, size_t size, uint8_t *result16) {
+static inline void kairos_siphash128(const uint8_t *key, const void *data, size_t size,
+                                     uint8_t *result16) {
     const uint8_t *p = (const uint8_t *)data;
     uint64_t k0 = kairos_load64(key), k1 = kairos_load64(key + 8);
     uint64_t v0 = 0x736f6d6570736575ull ^ k0, v1 = 0x646f72616e646f6dull ^ k1 ^ 0xee;
@@ -93,8 +96,10 @@ static inline void kairos_siphash128(const uint8_t *key, const void *data, size_
  * is 64 bytes and this path only runs where the processor has no instruction for it. */
 static inline uint32_t kairos_crc32c_portable(uint32_t crc, const uint8_t *p, size_t size) {
     static const uint32_t table[16] = {
-        0x00000000u, 0x105EC76Fu, 0x20BD8EDEu, 0x30E349B1u, 0x417B1DBCu, 0x5125DAD3u, 0x61C69362u, 0x7198540Du,
-        0x82F63B78u, 0x92A8FC17u, 0xA24BB5A6u, 0xB21572C9u, 0xC38D26C4u, 0xD3D3E1ABu, 0xE330A81Au, 0xF36E6F75u};
+        0x00000000u, 0x105EC76Fu, 0x20BD8EDEu, 0x30E349B1u,
+        0x417B1DBCu, 0x5125DAD3u, 0x61C69362u, 0x7198540Du,
+        0x82F63B78u, 0x92A8FC17u, 0xA24BB5A6u, 0xB21572C9u,
+        0xC38D26C4u, 0xD3D3E1ABu, 0xE330A81Au, 0xF36E6F75u};
     crc = ~crc;
     while (size--) {
         crc ^= *p++;
@@ -106,7 +111,8 @@ static inline uint32_t kairos_crc32c_portable(uint32_t crc, const uint8_t *p, si
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
-__attribute__((target("sse4.2"))) static inline uint32_t kairos_crc32c_sse42(uint32_t crc, const uint8_t *p, size_t size) {
+__attribute__((target("sse4.2"))) static inline uint32_t kairos_crc32c_sse42(
+    uint32_t crc, const uint8_t *p, size_t size) {
     uint64_t wide = (uint32_t)~crc;
     for (; size >= 8; size -= 8, p += 8) wide = _mm_crc32_u64(wide, kairos_load64(p));
     crc = (uint32_t)wide;
@@ -117,7 +123,8 @@ __attribute__((target("sse4.2"))) static inline uint32_t kairos_crc32c_sse42(uin
 
 static inline uint32_t kairos_crc32c(uint32_t crc, const void *data, size_t size) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2")) return kairos_crc32c_sse42(crc, (const uint8_t *)data, size);
+    if (__builtin_cpu_supports("sse4.2"))
+        return kairos_crc32c_sse42(crc, (const uint8_t *)data, size);
 #endif
     return kairos_crc32c_portable(crc, (const uint8_t *)data, size);
 }

@@ -6,7 +6,8 @@ from kairos_native.layout cimport kairos_stored
 
 cdef enum:
     STORED_VERSION = 1
-    STORED_SIZE = 16            # sizeof(kairos_stored), which precedes every value that is not a subject record
+    # sizeof(kairos_stored), which precedes every value that is not a subject record
+    STORED_SIZE = 16
     SUBJECT_KEY_SIZE = 22
     META_KEY_SIZE_MAX = 32
 
@@ -26,13 +27,15 @@ cdef inline uint32_t put_prefix(uint8_t* key, uint16_t partition, uint32_t tenan
 
 
 # The key of a subject: SUBJECT_KEY_SIZE bytes.
-cdef inline void subject_key(uint8_t* key, uint16_t partition, uint32_t tenant, const uint8_t* subject_id) noexcept nogil:
+cdef inline void subject_key(uint8_t* key, uint16_t partition, uint32_t tenant,
+                             const uint8_t* subject_id) noexcept nogil:
     put_prefix(key, partition, tenant)
     memcpy(key + 6, subject_id, 16)
 
 
 # The key of a META entry; returns its size, at most META_KEY_SIZE_MAX for names of up to 26 bytes.
-cdef inline uint32_t meta_key(uint8_t* key, uint16_t partition, uint32_t tenant, const char* name) noexcept nogil:
+cdef inline uint32_t meta_key(uint8_t* key, uint16_t partition, uint32_t tenant,
+                              const char* name) noexcept nogil:
     cdef uint32_t size = put_prefix(key, partition, tenant)
     while name[0]:
         key[size] = <uint8_t>name[0]

@@ -24,13 +24,16 @@ enum {
     KAIROS_WIRE_DEPTH_MAX = 32,
     KAIROS_RECORD_SIZE_MAX = 65536,
     KAIROS_RECORD_TRAIT_SIZE_MAX = 1024,    /* a longer string trait is refused at ingest */
-    KAIROS_RECORD_TRAITS_MAX = 64,          /* traits kept per subject; further new ones are ignored and counted */
-    KAIROS_SLOT_TEXT_SIZE_MAX = 255,        /* longer texts are not kept: the slot keeps its time, the value is absent */
+    /* traits kept per subject; further new ones are ignored and counted */
+    KAIROS_RECORD_TRAITS_MAX = 64,
+    /* longer texts are not kept: the slot keeps its time, the value is absent */
+    KAIROS_SLOT_TEXT_SIZE_MAX = 255,
     KAIROS_SLOT_BYTES_MAX = 16384,
     KAIROS_SESSION_SLOT_BYTES_MAX = 1024,
     KAIROS_SESSIONS_KEPT = 4,
     KAIROS_CONSENT_PURPOSES_MAX = 64,
-    KAIROS_TRIGGERS_FIRED_MAX = 4096,       /* triggers one event may fire; a plan with more trigger rules is checked against it */
+    /* triggers one event may fire; a plan with more trigger rules is checked against it */
+    KAIROS_TRIGGERS_FIRED_MAX = 4096,
     KAIROS_VARIANTS_MAX = 100,
     KAIROS_PLACEMENT_CANDIDATES_MAX = 16384,
     KAIROS_SCORE_FEATURES_MAX = 256,
@@ -38,9 +41,11 @@ enum {
     KAIROS_TENANTS_MAX = 1024
 };
 
-_Static_assert(KAIROS_BATCH_EVENTS_MAX <= KAIROS_COMMIT_RECORDS_MAX, "one batch fits one group commit");
+_Static_assert(KAIROS_BATCH_EVENTS_MAX <= KAIROS_COMMIT_RECORDS_MAX,
+               "one batch fits one group commit");
 _Static_assert(KAIROS_EVENT_SIZE_MAX <= KAIROS_MESSAGE_SIZE_MAX, "one event fits one message");
 _Static_assert(KAIROS_STRING_SIZE_MAX < KAIROS_EVENT_SIZE_MAX, "one string fits one event");
-_Static_assert(KAIROS_SLOT_BYTES_MAX + KAIROS_SESSIONS_KEPT * (48 + KAIROS_SESSION_SLOT_BYTES_MAX) + 160
-               + KAIROS_RECORD_TRAITS_MAX * 64 < KAIROS_RECORD_SIZE_MAX, "fixed parts fit the record");
+_Static_assert(KAIROS_SLOT_BYTES_MAX + KAIROS_SESSIONS_KEPT * (48 + KAIROS_SESSION_SLOT_BYTES_MAX)
+               + 160 + KAIROS_RECORD_TRAITS_MAX * 64 < KAIROS_RECORD_SIZE_MAX,
+               "fixed parts fit the record");
 #endif

@@ -18,8 +18,8 @@ from kairos_native.layout cimport (
 )
 from kairos_native.limits cimport KAIROS_COMMIT_RECORDS_MAX
 from kairos_native.status cimport (
-    STATUS_BATCH_TOO_LARGE, STATUS_DISK_FULL, STATUS_LOG_CORRUPT, STATUS_LOG_END, STATUS_LOG_IO, STATUS_NO_MEMORY,
-    STATUS_OK,
+    STATUS_BATCH_TOO_LARGE, STATUS_DISK_FULL, STATUS_LOG_CORRUPT, STATUS_LOG_END, STATUS_LOG_IO,
+    STATUS_NO_MEMORY, STATUS_OK,
 )
 
 cdef extern from "<fcntl.h>" nogil:
@@ -176,7 +176,8 @@ cdef int32_t segment_create(log_writer* log, uint64_t size) noexcept nogil:
     cdef uint32_t salt = 0
     cdef int32_t status = STATUS_OK
     cdef int code = EINTR
-    cdef int fd = openat(log.folder_fd, "segment.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, LOG_FILE_MODE)
+    cdef int fd = openat(log.folder_fd, "segment.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+                         LOG_FILE_MODE)
     if fd < 0:
         return STATUS_DISK_FULL if errno == ENOSPC or errno == EDQUOT else STATUS_LOG_IO
     while code == EINTR:
@@ -189,7 +190,8 @@ cdef int32_t segment_create(log_writer* log, uint64_t size) noexcept nogil:
         status = segment_write_header(log, fd, salt)
     segment_name(name, log.sequence_last + 1)
     if status == STATUS_OK:
-        if renameat(log.folder_fd, "segment.new", log.folder_fd, name) != 0 or fsync(log.folder_fd) != 0:
+        if (renameat(log.folder_fd, "segment.new", log.folder_fd, name) != 0
+                or fsync(log.folder_fd) != 0):
             # Whether the name is durable is unknown now.
             log.dead = True
             status = STATUS_LOG_IO
@@ -282,7 +284,8 @@ cdef int32_t log_write(log_writer* log, uint64_t size) noexcept nogil:
         return STATUS_LOG_IO
     clock_gettime(CLOCK_MONOTONIC, &end)
     log.sync_count += 1
-    log.sync_ns += <uint64_t>((end.tv_sec - begin.tv_sec) * 1000000000 + end.tv_nsec - begin.tv_nsec)
+    log.sync_ns += <uint64_t>((end.tv_sec - begin.tv_sec) * 1000000000
+                              + end.tv_nsec - begin.tv_nsec)
     return STATUS_OK
 
 

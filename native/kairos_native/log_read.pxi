@@ -56,9 +56,11 @@ cdef int32_t reader_open(log_reader* reader, uint64_t first_sequence) noexcept n
     cdef int64_t received_last = reader.walk.received_last
     cdef uint32_t epoch = reader.walk.epoch
     cdef bint continues = reader.segment.fd >= 0
-    cdef int32_t status = segment_open(&segment, reader.folder_fd, first_sequence, reader.partition, &reason)
+    cdef int32_t status = segment_open(&segment, reader.folder_fd, first_sequence, reader.partition,
+                                       &reason)
     if status == STATUS_LOG_CORRUPT:
-        describe_damage(reader.message, LOG_MESSAGE_SIZE, reader.folder, first_sequence, 0, first_sequence, reason)
+        describe_damage(reader.message, LOG_MESSAGE_SIZE, reader.folder, first_sequence, 0,
+                        first_sequence, reason)
     if status != STATUS_OK:
         return status
     segment_close(&reader.segment)
@@ -90,8 +92,8 @@ cdef int32_t reader_start(log_reader* reader) noexcept nogil:
 
 
 cdef int32_t reader_damaged(log_reader* reader, const char* reason) noexcept nogil:
-    describe_damage(reader.message, LOG_MESSAGE_SIZE, reader.folder, reader.segment.first_sequence, reader.walk.offset,
-                    reader.walk.sequence_last + 1, reason)
+    describe_damage(reader.message, LOG_MESSAGE_SIZE, reader.folder, reader.segment.first_sequence,
+                    reader.walk.offset, reader.walk.sequence_last + 1, reason)
     return STATUS_LOG_CORRUPT
 
 

@@ -83,8 +83,8 @@ cdef int32_t recover_tail(log_writer* log, log_segment* segment, log_walk* walk,
     if end == walk.offset:
         return STATUS_OK
     if find_later_commit(segment, walk, log.partition, end) != NULL:
-        describe_damage(message, message_size, log.folder, segment.first_sequence, walk.offset, walk.sequence_last + 1,
-                        walk_damage(walk, walked))
+        describe_damage(message, message_size, log.folder, segment.first_sequence, walk.offset,
+                        walk.sequence_last + 1, walk_damage(walk, walked))
         return STATUS_LOG_CORRUPT
     log.bytes_cut = end - walk.offset
     return zero_range(log.fd, walk.offset, end)
@@ -98,9 +98,11 @@ cdef int32_t recover_previous(log_writer* log, uint64_t first_sequence, uint64_t
     cdef const char* reason = NULL
     cdef log_walked walked = WALK_FRAME
     cdef uint32_t epoch = walk.epoch
-    cdef int32_t status = segment_open(&segment, log.folder_fd, first_sequence, log.partition, &reason)
+    cdef int32_t status = segment_open(&segment, log.folder_fd, first_sequence, log.partition,
+                                       &reason)
     if status == STATUS_LOG_CORRUPT:
-        describe_damage(message, message_size, log.folder, first_sequence, 0, first_sequence, reason)
+        describe_damage(message, message_size, log.folder, first_sequence, 0, first_sequence,
+                        reason)
     if status != STATUS_OK:
         return status
     walk_begin(walk, &segment)
@@ -110,8 +112,8 @@ cdef int32_t recover_previous(log_writer* log, uint64_t first_sequence, uint64_t
     if walked == WALK_FAILED:
         return STATUS_LOG_IO
     if walked == WALK_DAMAGED or walk.sequence_last + 1 != next_first:
-        describe_damage(message, message_size, log.folder, first_sequence, walk.offset, walk.sequence_last + 1,
-                        walk_damage(walk, walked))
+        describe_damage(message, message_size, log.folder, first_sequence, walk.offset,
+                        walk.sequence_last + 1, walk_damage(walk, walked))
         return STATUS_LOG_CORRUPT
     if walk.epoch < epoch:
         walk.epoch = epoch

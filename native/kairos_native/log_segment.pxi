@@ -34,14 +34,16 @@ cdef struct log_walk:
     const char* reason
     uint64_t offset
     uint64_t sequence_last
-    uint64_t commit_first               # first sequence of the group commit that sequence_last belongs to
+    # first sequence of the group commit that sequence_last belongs to
+    uint64_t commit_first
     int64_t received_last
     uint64_t frame_count
     uint32_t epoch
 
 
 cdef uint64_t frame_size(uint64_t payload_size) noexcept nogil:
-    return (FRAME_HEADER_SIZE + payload_size + FRAME_ALIGNMENT - 1) & ~<uint64_t>(FRAME_ALIGNMENT - 1)
+    return ((FRAME_HEADER_SIZE + payload_size + FRAME_ALIGNMENT - 1)
+            & ~<uint64_t>(FRAME_ALIGNMENT - 1))
 
 
 cdef uint32_t frame_crc(const kairos_frame* frame, uint32_t salt) noexcept nogil:
@@ -74,7 +76,8 @@ cdef void segment_name(char* name, uint64_t first_sequence) noexcept nogil:
 cdef int32_t segment_fill(log_segment* segment, uint64_t end) noexcept nogil:
     cdef ssize_t count
     while segment.filled < end:
-        count = pread(segment.fd, segment.bytes + segment.filled, end - segment.filled, <int64_t>segment.filled)
+        count = pread(segment.fd, segment.bytes + segment.filled, end - segment.filled,
+                      <int64_t>segment.filled)
         if count < 0 and errno == EINTR:
             continue
         if count <= 0:
@@ -120,7 +123,8 @@ cdef int32_t segment_open(log_segment* segment, int folder_fd, uint64_t first_se
         segment_close(segment)
         return STATUS_LOG_IO if size < 0 else STATUS_LOG_CORRUPT
     segment.size = <uint64_t>size
-    memory = mmap(NULL, segment.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    memory = mmap(NULL, segment.size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     if memory == MAP_FAILED:
         segment_close(segment)
         return STATUS_NO_MEMORY
@@ -236,7 +240,8 @@ cdef int32_t list_segments(int folder_fd, uint64_t** firsts, uint64_t* count) no
         entry = readdir(folder)
         if entry == NULL:
             break
-        if strlen(entry.d_name) != SEGMENT_NAME_SIZE - 1 or memcmp(entry.d_name + 20, b".log", 4) != 0:
+        if (strlen(entry.d_name) != SEGMENT_NAME_SIZE - 1
+                or memcmp(entry.d_name + 20, b".log", 4) != 0):
             continue
         first = strtoull(entry.d_name, &end, 10)
         if end != entry.d_name + 20 or first == 0:
@@ -262,7 +267,8 @@ cdef void describe_damage(char* message, uint32_t message_size, const char* fold
                           uint64_t first_sequence, uint64_t offset, uint64_t sequence,
                           const char* reason) noexcept nogil:
     snprintf(message, message_size,
-             "the log is damaged: %s/%020llu.log at byte %llu, where record %llu should be: %s. Nothing was changed. "
+             "the log is damaged: %s/%020llu.log at byte %llu, where record %llu should be: %s. "
+             "Nothing was changed. "
              "Restore this file from a copy; records before %llu in it are intact.", folder,
-             <unsigned long long>first_sequence, <unsigned long long>offset, <unsigned long long>sequence, reason,
-             <unsigned long long>sequence)
+             <unsigned long long>first_sequence, <unsigned long long>offset,
+             <unsigned long long>sequence, reason, <unsigned long long>sequence)

@@ -18,13 +18,15 @@ cdef uint32_t match_kernel_best() noexcept nogil
 #           boundary; rules[index.rule_count] absolute indexes into image.rules
 #   Returns: number of rules
 #   Cost:   O(columns x word_count + survivors); no allocation
-cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
-                          uint64_t* words, uint32_t* rules) noexcept nogil
+cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values,
+                          uint32_t kernel, uint64_t* words, uint32_t* rules) noexcept nogil
 # Sets bit r for each rule (relative to index.rule_first) that holds; rule_bits zeroed by the
 # callee, ceil(rule_count / 64) words.
-cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values, uint32_t kernel,
-                          uint64_t* words, uint64_t* rule_bits) noexcept nogil
+cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values,
+                          uint32_t kernel, uint64_t* words, uint64_t* rule_bits) noexcept nogil
 # True when the leaf holds for the value: CEL's meaning, an error counts as "does not hold".
-cdef bint match_leaf(const plan* image, const kairos_leaf* leaf, const kairos_value* value) noexcept nogil
+cdef bint match_leaf(const plan* image, const kairos_leaf* leaf,
+                     const kairos_value* value) noexcept nogil
 # Bucket of a value in a column.
-cdef uint32_t match_bucket(const plan* image, uint32_t column, const kairos_value* value) noexcept nogil
+cdef uint32_t match_bucket(const plan* image, uint32_t column,
+                           const kairos_value* value) noexcept nogil

@@ -50,10 +50,14 @@ cdef struct plan:
 # id stays inside: after this nothing in the image can make the core read outside it.
 #   Errors: STATUS_IMAGE_CORRUPT, STATUS_IMAGE_VERSION, STATUS_LOG_IO, STATUS_NO_MEMORY; `message`
 #           says what and where
-cdef plan* plan_load(const char* path, int32_t* status, char* message, uint32_t message_size) noexcept nogil
-cdef plan* plan_load_bytes(const uint8_t* data, uint64_t size, int32_t* status, char* message, uint32_t message_size) noexcept nogil
+cdef plan* plan_load(const char* path, int32_t* status, char* message,
+                     uint32_t message_size) noexcept nogil
+cdef plan* plan_load_bytes(const uint8_t* data, uint64_t size, int32_t* status, char* message,
+                           uint32_t message_size) noexcept nogil
 cdef void plan_free(plan* image) noexcept nogil
 # Returns the id of `text` in `space`, or UINT32_MAX. `hash` = kairos_hash64(space, text).
 #   Cost: about one cache miss
-cdef uint32_t plan_find_hashed(const plan* image, uint64_t hash, uint32_t space, const uint8_t* text, uint32_t size) noexcept nogil
-cdef uint32_t plan_find(const plan* image, uint32_t space, const uint8_t* text, uint32_t size) noexcept nogil
+cdef uint32_t plan_find_hashed(const plan* image, uint64_t hash, uint32_t space,
+                               const uint8_t* text, uint32_t size) noexcept nogil
+cdef uint32_t plan_find(const plan* image, uint32_t space, const uint8_t* text,
+                        uint32_t size) noexcept nogil

@@ -10,8 +10,10 @@ from kairos_native.plan cimport plan
 cdef enum:
     # Bytes that entries may take. Whatever layout a later plan brings, a record with this much
     # still fits its memory, so that migration cannot fail.
-    RECORD_ENTRIES_SIZE_MAX = (KAIROS_RECORD_SIZE_MAX - sizeof(kairos_record) - KAIROS_SLOT_BYTES_MAX
-                               - KAIROS_SESSIONS_KEPT * (sizeof(kairos_session) + KAIROS_SESSION_SLOT_BYTES_MAX))
+    RECORD_ENTRIES_SIZE_MAX = (KAIROS_RECORD_SIZE_MAX - sizeof(kairos_record)
+                               - KAIROS_SLOT_BYTES_MAX
+                               - KAIROS_SESSIONS_KEPT * (sizeof(kairos_session)
+                                                         + KAIROS_SESSION_SLOT_BYTES_MAX))
     # Kept free for consents: a withdrawal is never lost to a full record.
     RECORD_CONSENTS_SIZE = KAIROS_CONSENT_PURPOSES_MAX * sizeof(kairos_entry)
 
@@ -33,20 +35,22 @@ cdef void record_seal(kairos_record* record) noexcept nogil
 #   Bounds: at most KAIROS_RECORD_TRAITS_MAX traits, texts of KAIROS_RECORD_TRAIT_SIZE_MAX bytes;
 #           what does not fit counts in dropped_count: a new trait is not kept, a known one becomes
 #           VALUE_ABSENT with its new time
-cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t name_size, const kairos_value* value,
-                           int64_t occurred_us) noexcept nogil
+cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t name_size,
+                           const kairos_value* value, int64_t occurred_us) noexcept nogil
 # Keeps a consent, by the same order. Always fits. A purpose of 64 or more is ignored.
-cdef void record_set_consent(kairos_record* record, uint32_t purpose, bint granted, int64_t occurred_us) noexcept nogil
+cdef void record_set_consent(kairos_record* record, uint32_t purpose, bint granted,
+                             int64_t occurred_us) noexcept nogil
 # Returns the entry, or NULL. Traits go by name, texts and consents by id.
 #   Cost: O(entries)
-cdef kairos_entry* record_find_entry(const kairos_record* record, uint32_t tag, uint32_t id, const uint8_t* name,
-                                     uint32_t name_size) noexcept nogil
+cdef kairos_entry* record_find_entry(const kairos_record* record, uint32_t tag, uint32_t id,
+                                     const uint8_t* name, uint32_t name_size) noexcept nogil
 # Returns an entry with this name and text, made or resized in place, its other fields cleared;
 # NULL, with nothing changed, when it does not fit.
 #   Bounds: name_size <= 255; text_size <= 65535; `text` and `name` outside the record
 #   Owns:   valid until the next change of entries; sessions and slots never move
-cdef kairos_entry* record_put_entry(kairos_record* record, uint32_t tag, uint32_t id, const uint8_t* name, uint32_t name_size,
-                                    const uint8_t* text, uint32_t text_size) noexcept nogil
+cdef kairos_entry* record_put_entry(kairos_record* record, uint32_t tag, uint32_t id,
+                                    const uint8_t* name, uint32_t name_size, const uint8_t* text,
+                                    uint32_t text_size) noexcept nogil
 cdef void record_drop_entry(kairos_record* record, kairos_entry* entry) noexcept nogil
 
 
@@ -61,12 +65,15 @@ cdef inline uint32_t record_session_stride(const kairos_record* record) noexcept
 
 
 cdef inline uint32_t record_entries_offset(const kairos_record* record) noexcept nogil:
-    return record_sessions_offset(record) + <uint32_t>KAIROS_SESSIONS_KEPT * record_session_stride(record)
+    return (record_sessions_offset(record)
+            + <uint32_t>KAIROS_SESSIONS_KEPT * record_session_stride(record))
 
 
 # The session in place `index` < KAIROS_SESSIONS_KEPT; ordinal 0: unused. Places have no order.
-cdef inline kairos_session* record_session(const kairos_record* record, uint32_t index) noexcept nogil:
-    return <kairos_session*>(<uint8_t*>record + record_sessions_offset(record) + index * record_session_stride(record))
+cdef inline kairos_session* record_session(const kairos_record* record,
+                                           uint32_t index) noexcept nogil:
+    return <kairos_session*>(<uint8_t*>record + record_sessions_offset(record)
+                             + index * record_session_stride(record))
 
 
 cdef inline const uint8_t* entry_name(const kairos_entry* entry) noexcept nogil:

@@ -11,7 +11,8 @@ from kairos_native.plan cimport plan
 from kairos_native.status cimport STATUS_OK, STATUS_RECORD_CORRUPT, STATUS_RECORD_TOO_LARGE
 
 
-cdef kairos_record* record_new(const plan* image, uint8_t* memory, uint64_t sequence) noexcept nogil:
+cdef kairos_record* record_new(const plan* image, uint8_t* memory,
+                               uint64_t sequence) noexcept nogil:
     cdef kairos_record* record = <kairos_record*>memory
     memset(record, 0, sizeof(kairos_record))
     record.version = KAIROS_RECORD_VERSION
@@ -41,7 +42,8 @@ cdef int32_t record_load(const plan* image, const uint8_t* stored, size_t size, 
                          kairos_record** record) noexcept nogil:
     cdef int32_t status
     record[0] = NULL
-    if image.header.slot_size > KAIROS_SLOT_BYTES_MAX or image.header.session_slot_size > KAIROS_SESSION_SLOT_BYTES_MAX:
+    if (image.header.slot_size > KAIROS_SLOT_BYTES_MAX
+            or image.header.session_slot_size > KAIROS_SESSION_SLOT_BYTES_MAX):
         return STATUS_RECORD_TOO_LARGE
     if size < sizeof(kairos_record) or size > KAIROS_RECORD_SIZE_MAX:
         return STATUS_RECORD_CORRUPT
@@ -56,7 +58,8 @@ cdef int32_t record_load(const plan* image, const uint8_t* stored, size_t size, 
     if status != STATUS_OK:
         return status
     record[0] = <kairos_record*>memory
-    if record[0].slot_size < image.header.slot_size or record[0].session_slot_size < image.header.session_slot_size:
+    if (record[0].slot_size < image.header.slot_size
+            or record[0].session_slot_size < image.header.session_slot_size):
         load_grow(record[0], image.header)
     if record[0].layout_id < image.header.layout_id:
         record[0].layout_id = image.header.layout_id
@@ -72,7 +75,8 @@ cdef int32_t load_check_header(const kairos_record* record, uint32_t size) noexc
         return STATUS_RECORD_CORRUPT
     if record.session_slot_size > KAIROS_SESSION_SLOT_BYTES_MAX or record.session_slot_size % 8:
         return STATUS_RECORD_CORRUPT
-    if record_entries_offset(record) > size or size - record_entries_offset(record) > RECORD_ENTRIES_SIZE_MAX:
+    if (record_entries_offset(record) > size
+            or size - record_entries_offset(record) > RECORD_ENTRIES_SIZE_MAX):
         return STATUS_RECORD_CORRUPT
     if record.consent_granted & ~record.consent_known:
         return STATUS_RECORD_CORRUPT
@@ -99,7 +103,8 @@ cdef int32_t load_check_entries(const kairos_record* record) noexcept nogil:
         entry = <const kairos_entry*>position
         if <size_t>(end - position) < sizeof(kairos_entry) or entry.size > <size_t>(end - position):
             return STATUS_RECORD_CORRUPT
-        if entry.size != entry_size(entry.name_size, entry.text_size) or entry.value_kind > VALUE_DURATION:
+        if (entry.size != entry_size(entry.name_size, entry.text_size)
+                or entry.value_kind > VALUE_DURATION):
             return STATUS_RECORD_CORRUPT
         if entry.tag < ENTRY_TRAIT or entry.tag > ENTRY_RECENT:
             return STATUS_RECORD_CORRUPT
@@ -121,7 +126,8 @@ cdef void load_grow(kairos_record* record, const kairos_image_header* header) no
     cdef uint32_t slot_size_old = record.slot_size, session_size_old = record.session_slot_size
     cdef uint32_t entries_old = record_entries_offset(record)
     cdef uint32_t entries_size = record.record_size - entries_old
-    cdef uint32_t sessions_old = record_sessions_offset(record), stride_old = record_session_stride(record)
+    cdef uint32_t sessions_old = record_sessions_offset(record)
+    cdef uint32_t stride_old = record_session_stride(record)
     cdef uint32_t index, kept = <uint32_t>sizeof(kairos_session) + session_size_old
     cdef uint8_t* session
     record.slot_size = max(slot_size_old, header.slot_size)
@@ -141,8 +147,8 @@ cdef inline uint32_t entry_size(uint32_t name_size, uint32_t text_size) noexcept
     return (<uint32_t>sizeof(kairos_entry) + name_size + text_size + 7) & ~<uint32_t>7
 
 
-cdef kairos_entry* record_find_entry(const kairos_record* record, uint32_t tag, uint32_t id, const uint8_t* name,
-                                     uint32_t name_size) noexcept nogil:
+cdef kairos_entry* record_find_entry(const kairos_record* record, uint32_t tag, uint32_t id,
+                                     const uint8_t* name, uint32_t name_size) noexcept nogil:
     cdef kairos_entry* entry = record_first_entry(record)
     cdef const uint8_t* end = record_end(record)
     while <const uint8_t*>entry < end:
@@ -154,7 +160,8 @@ cdef kairos_entry* record_find_entry(const kairos_record* record, uint32_t tag, 
 
 
 # True when entries may grow by `grown` bytes. Consents take from a part of their own.
-cdef bint record_entries_fit(const kairos_record* record, uint32_t tag, uint32_t grown) noexcept nogil:
+cdef bint record_entries_fit(const kairos_record* record, uint32_t tag,
+                             uint32_t grown) noexcept nogil:
     cdef uint32_t used, consents = 0
     cdef uint64_t known = record.consent_known
     if tag == ENTRY_CONSENT:
@@ -166,8 +173,9 @@ cdef bint record_entries_fit(const kairos_record* record, uint32_t tag, uint32_t
     return used + grown <= <uint32_t>(RECORD_ENTRIES_SIZE_MAX - RECORD_CONSENTS_SIZE)
 
 
-cdef kairos_entry* record_put_entry(kairos_record* record, uint32_t tag, uint32_t id, const uint8_t* name, uint32_t name_size,
-                                    const uint8_t* text, uint32_t text_size) noexcept nogil:
+cdef kairos_entry* record_put_entry(kairos_record* record, uint32_t tag, uint32_t id,
+                                    const uint8_t* name, uint32_t name_size, const uint8_t* text,
+                                    uint32_t text_size) noexcept nogil:
     cdef kairos_entry* entry = record_find_entry(record, tag, id, name, name_size)
     cdef uint32_t size_new = entry_size(name_size, text_size), size_old = 0
     cdef uint8_t* tail
@@ -215,8 +223,8 @@ cdef bint record_has_room_for_trait(const kairos_record* record) noexcept nogil:
     return traits < <uint32_t>KAIROS_RECORD_TRAITS_MAX
 
 
-cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t name_size, const kairos_value* value,
-                           int64_t occurred_us) noexcept nogil:
+cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t name_size,
+                           const kairos_value* value, int64_t occurred_us) noexcept nogil:
     cdef uint32_t text_size = value.size if value.kind == VALUE_STRING else 0
     cdef kairos_entry* known
     cdef kairos_entry* entry = NULL
@@ -228,8 +236,10 @@ cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t 
     known = record_find_entry(record, ENTRY_TRAIT, 0, name, name_size)
     if known != NULL and occurred_us < known.time_us:
         return
-    if text_size <= KAIROS_RECORD_TRAIT_SIZE_MAX and (known != NULL or record_has_room_for_trait(record)):
-        entry = record_put_entry(record, ENTRY_TRAIT, 0, name, name_size, <const uint8_t*>value.bits, text_size)
+    if (text_size <= KAIROS_RECORD_TRAIT_SIZE_MAX
+            and (known != NULL or record_has_room_for_trait(record))):
+        entry = record_put_entry(record, ENTRY_TRAIT, 0, name, name_size,
+                                 <const uint8_t*>value.bits, text_size)
     if entry == NULL:
         record_count_dropped(record)
         if known == NULL:
@@ -244,7 +254,8 @@ cdef void record_set_trait(kairos_record* record, const uint8_t* name, uint32_t 
     entry.time_us = occurred_us
 
 
-cdef void record_set_consent(kairos_record* record, uint32_t purpose, bint granted, int64_t occurred_us) noexcept nogil:
+cdef void record_set_consent(kairos_record* record, uint32_t purpose, bint granted,
+                             int64_t occurred_us) noexcept nogil:
     cdef kairos_entry* entry
     cdef uint64_t bit
     if purpose >= <uint32_t>KAIROS_CONSENT_PURPOSES_MAX:

@@ -111,19 +111,23 @@ static inline double kairos_log(double x) {
     tail = z * (2.0 / 5.0 + tail);
     tail = z * (2.0 / 3.0 + tail);
     half = 0.5 * f * f;
-    return (double)k * KAIROS_LN2_HI - ((half - (s * (half + tail) + (double)k * KAIROS_LN2_LO)) - f);
+    return (double)k * KAIROS_LN2_HI
+           - ((half - (s * (half + tail) + (double)k * KAIROS_LN2_LO)) - f);
 }
 
 static inline double kairos_logistic(double x) { return 1.0 / (1.0 + kairos_exp(-x)); }
 
 /* One multiplication and one addition, each rounded: the step of every sum of weighted values. */
-static inline double kairos_add_weighted(double sum, double weight, double value) { return sum + weight * value; }
+static inline double kairos_add_weighted(double sum, double weight, double value) {
+    return sum + weight * value;
+}
 
 /* The kernels below add the same products in the same order for each candidate; they differ in how
  * many candidates they carry at once, which no candidate can see. A block of candidates stays in
  * registers while all features pass. */
-static inline void kairos_linear_portable(const float *weights, uint32_t stride, const float *features,
-                                          uint32_t feature_count, const float *bias, float *scores) {
+static inline void kairos_linear_portable(const float *weights, uint32_t stride,
+                                          const float *features, uint32_t feature_count,
+                                          const float *bias, float *scores) {
     for (uint32_t first = 0; first < stride; first += 16) {
         float sums[16];
         const float *row = weights + first;
@@ -141,8 +145,8 @@ static inline void kairos_linear_portable(const float *weights, uint32_t stride,
 /* Eight sums of 8 lanes hide the latency of the additions;
  * what is left after blocks of 64 goes 16 at a time. */
 __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
-        const float *weights, uint32_t stride, const float *features, uint32_t feature_count, const float *bias,
-        float *scores) {
+        const float *weights, uint32_t stride, const float *features, uint32_t feature_count,
+        const float *bias, float *scores) {
     uint32_t first = 0;
     for (; first + 64 <= stride; first += 64) {
         const float *row = weights + first;
@@ -169,8 +173,8 @@ __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
 }
 
 __attribute__((target("avx512f"))) static inline void kairos_linear_avx512(
-        const float *weights, uint32_t stride, const float *features, uint32_t feature_count, const float *bias,
-        float *scores) {
+        const float *weights, uint32_t stride, const float *features, uint32_t feature_count,
+        const float *bias, float *scores) {
     uint32_t first = 0;
     for (; first + 128 <= stride; first += 128) {
         const float *row = weights + first;
@@ -187,15 +191,17 @@ __attribute__((target("avx512f"))) static inline void kairos_linear_avx512(
         const float *row = weights + first;
         __m512 sum = _mm512_loadu_ps(bias + first);
         for (uint32_t f = 0; f < feature_count; f++, row += stride)
-            sum = _mm512_add_ps(sum, _mm512_mul_ps(_mm512_set1_ps(features[f]), _mm512_loadu_ps(row)));
+            sum = _mm512_add_ps(sum,
+                                _mm512_mul_ps(_mm512_set1_ps(features[f]), _mm512_loadu_ps(row)));
         _mm512_storeu_ps(scores + first, sum);
     }
 }
 #endif
 
 /* `kernel`: enum match_kernel; a machine without the asked kernel takes the portable one. */
-static inline void kairos_linear(const float *weights, uint32_t stride, const float *features, uint32_t feature_count,
-                                 const float *bias, float *scores, uint32_t kernel) {
+static inline void kairos_linear(const float *weights, uint32_t stride, const float *features,
+                                 uint32_t feature_count, const float *bias, float *scores,
+                                 uint32_t kernel) {
 #if defined(__x86_64__)
     if (kernel == 2 && __builtin_cpu_supports("avx512f")) {
         kairos_linear_avx512(weights, stride, features, feature_count, bias, scores);

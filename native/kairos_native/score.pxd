@@ -15,5 +15,6 @@ cdef double score_logistic(double x) noexcept nogil
 #           (may be bias itself); stride multiple of 16; fastest at 64-byte boundaries
 #   Cost:   O(feature_count x stride) vector operations; kernels as match_kernel, all give the
 #           same bytes
-cdef void score_linear(const float* weights, uint32_t stride, const float* features, uint32_t feature_count,
-                       const float* bias, float* scores, uint32_t kernel) noexcept nogil
+cdef void score_linear(const float* weights, uint32_t stride, const float* features,
+                       uint32_t feature_count, const float* bias, float* scores,
+                       uint32_t kernel) noexcept nogil

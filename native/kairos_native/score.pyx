@@ -6,8 +6,8 @@ cdef extern from "score.h" nogil:
     double kairos_exp(double x)
     double kairos_log(double x)
     double kairos_logistic(double x)
-    void kairos_linear(const float* weights, uint32_t stride, const float* features, uint32_t feature_count,
-                       const float* bias, float* scores, uint32_t kernel)
+    void kairos_linear(const float* weights, uint32_t stride, const float* features,
+                       uint32_t feature_count, const float* bias, float* scores, uint32_t kernel)
 
 
 cdef double score_exp(double x) noexcept nogil:
@@ -22,6 +22,7 @@ cdef double score_logistic(double x) noexcept nogil:
     return kairos_logistic(x)
 
 
-cdef void score_linear(const float* weights, uint32_t stride, const float* features, uint32_t feature_count,
-                       const float* bias, float* scores, uint32_t kernel) noexcept nogil:
+cdef void score_linear(const float* weights, uint32_t stride, const float* features,
+                       uint32_t feature_count, const float* bias, float* scores,
+                       uint32_t kernel) noexcept nogil:
     kairos_linear(weights, stride, features, feature_count, bias, scores, kernel)

@@ -7,7 +7,8 @@ from kairos_native.record cimport record_session, record_session_stride, time_sp
 
 
 # Order of sessions: by last event, then by ordinal, which no two share.
-cdef inline bint session_is_after(const kairos_session* session, const kairos_session* other) noexcept nogil:
+cdef inline bint session_is_after(const kairos_session* session,
+                                  const kairos_session* other) noexcept nogil:
     if session.last_us != other.last_us:
         return session.last_us > other.last_us
     return session.ordinal > other.ordinal
@@ -25,7 +26,8 @@ cdef kairos_session* session_newest(const kairos_record* record) noexcept nogil:
 
 
 # An unused place, else the place of the session that is forgotten.
-cdef kairos_session* session_open(kairos_record* record, uint64_t key, int64_t occurred_us) noexcept nogil:
+cdef kairos_session* session_open(kairos_record* record, uint64_t key,
+                                  int64_t occurred_us) noexcept nogil:
     cdef kairos_session* place = NULL
     cdef kairos_session* session
     cdef uint32_t index
@@ -56,13 +58,15 @@ cdef kairos_session* session_by_key(const kairos_record* record, uint64_t key) n
 
 
 # True when the session's span, widened by the gap on both sides, holds the moment.
-cdef inline bint session_covers(const kairos_session* session, int64_t occurred_us, uint64_t gap_us) noexcept nogil:
+cdef inline bint session_covers(const kairos_session* session, int64_t occurred_us,
+                                uint64_t gap_us) noexcept nogil:
     if occurred_us < session.start_us:
         return time_span(occurred_us, session.start_us) <= gap_us
     return occurred_us <= session.last_us or time_span(session.last_us, occurred_us) <= gap_us
 
 
-cdef kairos_session* session_by_time(const kairos_record* record, int64_t occurred_us, int64_t gap_us) noexcept nogil:
+cdef kairos_session* session_by_time(const kairos_record* record, int64_t occurred_us,
+                                     int64_t gap_us) noexcept nogil:
     cdef kairos_session* found = NULL
     cdef kairos_session* session
     cdef uint32_t index
@@ -75,7 +79,8 @@ cdef kairos_session* session_by_time(const kairos_record* record, int64_t occurr
     return found
 
 
-cdef kairos_session* record_take_session(kairos_record* record, uint64_t session_key, int64_t occurred_us, int64_t gap_us,
+cdef kairos_session* record_take_session(kairos_record* record, uint64_t session_key,
+                                         int64_t occurred_us, int64_t gap_us,
                                          uint32_t* is_new) noexcept nogil:
     cdef kairos_session* session
     cdef kairos_session* newest
@@ -97,14 +102,17 @@ cdef kairos_session* record_take_session(kairos_record* record, uint64_t session
     return session
 
 
-cdef const kairos_session* record_open_session(const kairos_record* record, int64_t now_us, int64_t gap_us) noexcept nogil:
+cdef const kairos_session* record_open_session(const kairos_record* record, int64_t now_us,
+                                               int64_t gap_us) noexcept nogil:
     cdef const kairos_session* newest = session_newest(record)
-    if newest == NULL or (now_us > newest.last_us and time_span(newest.last_us, now_us) > <uint64_t>gap_us):
+    if (newest == NULL
+            or (now_us > newest.last_us and time_span(newest.last_us, now_us) > <uint64_t>gap_us)):
         return NULL
     return newest
 
 
-cdef const kairos_session* record_find_session(const kairos_record* record, uint64_t ordinal) noexcept nogil:
+cdef const kairos_session* record_find_session(const kairos_record* record,
+                                               uint64_t ordinal) noexcept nogil:
     cdef uint32_t index
     cdef const kairos_session* session
     for index in range(<uint32_t>KAIROS_SESSIONS_KEPT):

@@ -9,13 +9,15 @@ from kairos_native.plan cimport plan
 # `session`: the event's session in the record, or NULL.
 #   Shapes: fields[image.event_field_count]
 #   Cost:   O(filter leaves); a window moving on clears O(buckets); a text O(entries)
-cdef void slot_update(const plan* image, kairos_record* record, kairos_session* session, uint32_t slot_id,
-                      const kairos_value* fields, int64_t occurred_us, bint late) noexcept nogil
+cdef void slot_update(const plan* image, kairos_record* record, kairos_session* session,
+                      uint32_t slot_id, const kairos_value* fields, int64_t occurred_us,
+                      bint late) noexcept nogil
 # Reads a part of a slot at `now_us`; a record or session that is not there reads as
 # one without events.
 #   Cost: O(1), windows O(buckets), texts O(entries)
-cdef kairos_value slot_read(const plan* image, const kairos_record* record, const kairos_session* session, uint32_t slot_id,
-                            uint32_t part, int64_t now_us) noexcept nogil
+cdef kairos_value slot_read(const plan* image, const kairos_record* record,
+                            const kairos_session* session, uint32_t slot_id, uint32_t part,
+                            int64_t now_us) noexcept nogil
 
 
 # Floor of time / span, also for negative times; span > 0.

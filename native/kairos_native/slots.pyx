@@ -6,13 +6,14 @@ from libc.string cimport memset
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_SLOT_TEXT_SIZE_MAX
 from kairos_native.plan cimport plan
-from kairos_native.record cimport (entry_text, record_count_dropped, record_drop_entry, record_find_entry, record_put_entry,
-                                   time_span)
+from kairos_native.record cimport (entry_text, record_count_dropped, record_drop_entry,
+                                   record_find_entry, record_put_entry, time_span)
 
 cdef extern from "compare.h" nogil:
     enum:
         COMPARE_EQUAL
-    uint32_t compare_operand(const uint8_t* strings, const kairos_value* value, const kairos_operand* operand)
+    uint32_t compare_operand(const uint8_t* strings, const kairos_value* value,
+                             const kairos_operand* operand)
 
 cdef extern from "score.h" nogil:
     double kairos_exp(double x)
@@ -44,14 +45,16 @@ cdef inline uint8_t* slot_bytes(const kairos_record* record, const kairos_sessio
 
 # Filters are equalities with constants, in CEL's meaning; an absent value errs,
 # that is, does not hold.
-cdef bint slot_filter_holds(const plan* image, const kairos_slot* slot, const kairos_value* fields) noexcept nogil:
+cdef bint slot_filter_holds(const plan* image, const kairos_slot* slot,
+                            const kairos_value* fields) noexcept nogil:
     cdef uint32_t index
     cdef const kairos_leaf* leaf
     for index in range(slot.filter_count):
         leaf = &image.leaves[slot.filter_first + index]
         if leaf.op != LEAF_EQ:
             return False
-        if compare_operand(image.strings, &fields[leaf.column], &image.operands[leaf.operand_first]) != COMPARE_EQUAL:
+        if (compare_operand(image.strings, &fields[leaf.column],
+                            &image.operands[leaf.operand_first]) != COMPARE_EQUAL):
             return False
     return True
 
@@ -80,23 +83,28 @@ cdef inline bint number_of(const kairos_value* value, double* number) noexcept n
 
 # What the time between leaves of a decayed value. Product, then negation:
 # the guide fixes the order.
-cdef inline double decay_factor(const kairos_slot* slot, int64_t earlier_us, int64_t later_us) noexcept nogil:
+cdef inline double decay_factor(const kairos_slot* slot, int64_t earlier_us,
+                                int64_t later_us) noexcept nogil:
     return kairos_exp(-(<double><int64_t>time_span(earlier_us, later_us) * slot.decay_per_us))
 
 
-cdef void decayed_update(uint8_t* bytes, const kairos_slot* slot, int64_t occurred_us) noexcept nogil:
+cdef void decayed_update(uint8_t* bytes, const kairos_slot* slot,
+                         int64_t occurred_us) noexcept nogil:
     cdef double* value = <double*>bytes
     cdef int64_t* time_us = <int64_t*>(bytes + 8)
     # An empty slot is value 0 at time 0, and event times are not negative:
     # the first event needs no case of its own.
     if occurred_us >= time_us[0]:
-        value[0] = kairos_add_weighted(slot.weight, value[0], decay_factor(slot, time_us[0], occurred_us))
+        value[0] = kairos_add_weighted(slot.weight, value[0],
+                                       decay_factor(slot, time_us[0], occurred_us))
         time_us[0] = occurred_us
     else:
-        value[0] = kairos_add_weighted(value[0], slot.weight, decay_factor(slot, occurred_us, time_us[0]))
+        value[0] = kairos_add_weighted(value[0], slot.weight,
+                                       decay_factor(slot, occurred_us, time_us[0]))
 
 
-cdef double decayed_read(const uint8_t* bytes, const kairos_slot* slot, int64_t now_us) noexcept nogil:
+cdef double decayed_read(const uint8_t* bytes, const kairos_slot* slot,
+                         int64_t now_us) noexcept nogil:
     cdef double value = (<const double*>bytes)[0]
     cdef int64_t time_us = (<const int64_t*>(bytes + 8))[0]
     return value * decay_factor(slot, time_us, now_us) if now_us > time_us else value
@@ -106,7 +114,8 @@ cdef double decayed_read(const uint8_t* bytes, const kairos_slot* slot, int64_t 
 
 # Moves the ring on to the bucket of `occurred_us` where that is newer, clearing what it passes.
 #   Returns: the event's place in the ring, or -1 when its bucket is no longer kept
-cdef int64_t window_place(uint8_t* bytes, const kairos_slot* slot, int64_t occurred_us) noexcept nogil:
+cdef int64_t window_place(uint8_t* bytes, const kairos_slot* slot,
+                          int64_t occurred_us) noexcept nogil:
     cdef int64_t* head = <int64_t*>bytes
     cdef int64_t count = slot.bucket_count
     cdef int64_t bucket = bucket_of(occurred_us, slot.bucket_us)
@@ -128,7 +137,8 @@ cdef int64_t window_place(uint8_t* bytes, const kairos_slot* slot, int64_t occur
     return bucket % count
 
 
-cdef void window_update(uint8_t* bytes, const kairos_slot* slot, const kairos_value* value, int64_t occurred_us) noexcept nogil:
+cdef void window_update(uint8_t* bytes, const kairos_slot* slot, const kairos_value* value,
+                        int64_t occurred_us) noexcept nogil:
     cdef double number = 0.0
     cdef int64_t place
     if slot.kind == SLOT_WINDOW_SUM_INT and (value == NULL or value.kind != VALUE_INT):
@@ -149,7 +159,8 @@ cdef void window_update(uint8_t* bytes, const kairos_slot* slot, const kairos_va
 
 
 # Adds the buckets kept that `now_us` asks for, oldest first.
-cdef kairos_value window_read(const uint8_t* bytes, const kairos_slot* slot, int64_t now_us) noexcept nogil:
+cdef kairos_value window_read(const uint8_t* bytes, const kairos_slot* slot,
+                              int64_t now_us) noexcept nogil:
     cdef int64_t newest = max((<const int64_t*>bytes)[0], 0) - 1
     cdef int64_t count = slot.bucket_count
     cdef int64_t last = bucket_of(now_us, slot.bucket_us)
@@ -175,8 +186,9 @@ cdef kairos_value window_read(const uint8_t* bytes, const kairos_slot* slot, int
 
 # ---------------------------------------------------------------- last and first
 
-cdef void kept_update(kairos_record* record, uint8_t* bytes, const kairos_slot* slot, uint32_t slot_id,
-                      const kairos_value* value, int64_t occurred_us) noexcept nogil:
+cdef void kept_update(kairos_record* record, uint8_t* bytes, const kairos_slot* slot,
+                      uint32_t slot_id, const kairos_value* value,
+                      int64_t occurred_us) noexcept nogil:
     cdef kairos_slot_value* kept = <kairos_slot_value*>bytes
     cdef kairos_entry* text
     if kept.reserved == SLOT_VALUE_KEPT:
@@ -186,7 +198,9 @@ cdef void kept_update(kairos_record* record, uint8_t* bytes, const kairos_slot* 
             return
         if slot.kind == SLOT_FIRST and occurred_us >= kept.time_us:
             return
-    if kept.kind == VALUE_STRING and (value == NULL or value.kind != VALUE_STRING or value.size > KAIROS_SLOT_TEXT_SIZE_MAX):
+    if (kept.kind == VALUE_STRING
+            and (value == NULL or value.kind != VALUE_STRING
+                 or value.size > KAIROS_SLOT_TEXT_SIZE_MAX)):
         text = record_find_entry(record, ENTRY_SLOT_TEXT, slot_id, NULL, 0)
         if text != NULL:
             record_drop_entry(record, text)
@@ -200,11 +214,13 @@ cdef void kept_update(kairos_record* record, uint8_t* bytes, const kairos_slot* 
         kept.bits = value.bits
 
 
-cdef void kept_update_text(kairos_record* record, kairos_slot_value* kept, const kairos_slot* slot, uint32_t slot_id,
-                           const kairos_value* value, int64_t occurred_us) noexcept nogil:
+cdef void kept_update_text(kairos_record* record, kairos_slot_value* kept, const kairos_slot* slot,
+                           uint32_t slot_id, const kairos_value* value,
+                           int64_t occurred_us) noexcept nogil:
     cdef kairos_entry* text = NULL
     if slot.scope == SLOT_SCOPE_SUBJECT and value.size <= KAIROS_SLOT_TEXT_SIZE_MAX:
-        text = record_put_entry(record, ENTRY_SLOT_TEXT, slot_id, NULL, 0, <const uint8_t*>value.bits, value.size)
+        text = record_put_entry(record, ENTRY_SLOT_TEXT, slot_id, NULL, 0,
+                                <const uint8_t*>value.bits, value.size)
     if text == NULL:
         kept.kind = VALUE_ABSENT
         record_count_dropped(record)
@@ -216,8 +232,8 @@ cdef void kept_update_text(kairos_record* record, kairos_slot_value* kept, const
     text.time_us = occurred_us
 
 
-cdef kairos_value kept_read(const kairos_record* record, const uint8_t* bytes, uint32_t slot_id, uint32_t part,
-                            int64_t now_us) noexcept nogil:
+cdef kairos_value kept_read(const kairos_record* record, const uint8_t* bytes, uint32_t slot_id,
+                            uint32_t part, int64_t now_us) noexcept nogil:
     cdef const kairos_slot_value* kept = <const kairos_slot_value*>bytes
     cdef const kairos_entry* text
     cdef kairos_value value = value_of(VALUE_ABSENT, 0)
@@ -238,8 +254,9 @@ cdef kairos_value kept_read(const kairos_record* record, const uint8_t* bytes, u
 
 # ---------------------------------------------------------------- one slot
 
-cdef void slot_update(const plan* image, kairos_record* record, kairos_session* session, uint32_t slot_id,
-                      const kairos_value* fields, int64_t occurred_us, bint late) noexcept nogil:
+cdef void slot_update(const plan* image, kairos_record* record, kairos_session* session,
+                      uint32_t slot_id, const kairos_value* fields, int64_t occurred_us,
+                      bint late) noexcept nogil:
     cdef const kairos_slot* slot = &image.slots[slot_id]
     cdef uint8_t* bytes = slot_bytes(record, session, slot)
     cdef const kairos_value* value = NULL
@@ -268,15 +285,17 @@ cdef void slot_update(const plan* image, kairos_record* record, kairos_session* 
 # What a slot without any event reads.
 cdef kairos_value slot_read_empty(const kairos_slot* slot) noexcept nogil:
     cdef uint32_t kind = slot.kind
-    if kind == SLOT_COUNT or kind == SLOT_SUM_INT or kind == SLOT_WINDOW_COUNT or kind == SLOT_WINDOW_SUM_INT:
+    if (kind == SLOT_COUNT or kind == SLOT_SUM_INT or kind == SLOT_WINDOW_COUNT
+            or kind == SLOT_WINDOW_SUM_INT):
         return value_of(VALUE_INT, 0)
     if kind == SLOT_SUM_DOUBLE or kind == SLOT_DECAYED or kind == SLOT_WINDOW_SUM_DOUBLE:
         return value_of_double(0.0)
     return value_of(VALUE_ABSENT, 0)
 
 
-cdef kairos_value slot_read(const plan* image, const kairos_record* record, const kairos_session* session, uint32_t slot_id,
-                            uint32_t part, int64_t now_us) noexcept nogil:
+cdef kairos_value slot_read(const plan* image, const kairos_record* record,
+                            const kairos_session* session, uint32_t slot_id, uint32_t part,
+                            int64_t now_us) noexcept nogil:
     cdef const kairos_slot* slot = &image.slots[slot_id]
     cdef const uint8_t* bytes = slot_bytes(record, session, slot)
     cdef uint32_t kind = slot.kind

@@ -6,7 +6,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 cdef enum store_database:
     STORE_META = 0          # applied position, tenant states
     STORE_SUBJECTS = 1      # subject records
-    STORE_IDENTITIES = 2    # reserved: identifiers linked to another subject than their own hash names
+    # reserved: identifiers linked to another subject than their own hash names
+    STORE_IDENTITIES = 2
     STORE_DOCUMENTS = 3     # documents by kind, id and version
     STORE_PLANS = 4         # activations by sequence
     STORE_COUNT = 5

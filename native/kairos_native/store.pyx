@@ -13,7 +13,8 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport strerror, strlen
 from kairos_native.status cimport (
-    STATUS_DISK_FULL, STATUS_MAP_FULL, STATUS_NO_MEMORY, STATUS_OK, STATUS_STORE_ERROR, STATUS_STORE_NOT_FOUND,
+    STATUS_DISK_FULL, STATUS_MAP_FULL, STATUS_NO_MEMORY, STATUS_OK, STATUS_STORE_ERROR,
+    STATUS_STORE_NOT_FOUND,
 )
 
 cdef extern from "<fcntl.h>" nogil:
@@ -161,7 +162,8 @@ cdef store* store_open(const char* folder, uint64_t map_size, int32_t* status, c
     cdef const char* reason = "the disk or the map is full"
     cdef int code
     status[0] = STATUS_STORE_ERROR
-    if not mdb_loaded or strlen(folder) > STORE_PATH_SIZE_MAX - 16 or stat_path(folder, &identity) != 0:
+    if (not mdb_loaded or strlen(folder) > STORE_PATH_SIZE_MAX - 16
+            or stat_path(folder, &identity) != 0):
         snprintf(message, message_size, "cannot open the view: no folder %s", folder)
         return NULL
     other = opened
@@ -293,7 +295,8 @@ cdef int32_t store_write_get(store* view, uint32_t database, const void* key, ui
 cdef int32_t store_put(store* view, uint32_t database, const void* key, uint32_t key_size,
                        const void* data, size_t size) noexcept nogil:
     cdef mdb_value name, content
-    if view.txn == NULL or database >= STORE_COUNT or key_size == 0 or key_size > STORE_KEY_SIZE_MAX:
+    if (view.txn == NULL or database >= STORE_COUNT or key_size == 0
+            or key_size > STORE_KEY_SIZE_MAX):
         return STATUS_STORE_ERROR
     name.size = key_size
     name.data = <void*>key
@@ -305,7 +308,8 @@ cdef int32_t store_put(store* view, uint32_t database, const void* key, uint32_t
 cdef int32_t store_delete(store* view, uint32_t database, const void* key,
                           uint32_t key_size) noexcept nogil:
     cdef mdb_value name
-    if view.txn == NULL or database >= STORE_COUNT or key_size == 0 or key_size > STORE_KEY_SIZE_MAX:
+    if (view.txn == NULL or database >= STORE_COUNT or key_size == 0
+            or key_size > STORE_KEY_SIZE_MAX):
         return STATUS_STORE_ERROR
     name.size = key_size
     name.data = <void*>key
@@ -356,7 +360,8 @@ cdef void store_read_end(store_reader* reader) noexcept nogil:
 
 cdef int32_t store_get(store_reader* reader, uint32_t database, const void* key, uint32_t key_size,
                        store_value* value) noexcept nogil:
-    return store_get_in(reader.view, reader.txn if reader.active else NULL, database, key, key_size, value)
+    return store_get_in(reader.view, reader.txn if reader.active else NULL, database, key, key_size,
+                        value)
 
 
 cdef int32_t store_move(store_reader* reader, int operation, mdb_value* name,
@@ -377,10 +382,12 @@ cdef int32_t store_seek(store_reader* reader, uint32_t database, const void* key
                         store_value* found_key, store_value* value) noexcept nogil:
     cdef mdb_value name
     cdef int code = 0
-    if not reader.active or database >= STORE_COUNT or key_size == 0 or key_size > STORE_KEY_SIZE_MAX:
+    if (not reader.active or database >= STORE_COUNT or key_size == 0
+            or key_size > STORE_KEY_SIZE_MAX):
         return STATUS_STORE_ERROR
     if reader.cursors[database] == NULL:
-        code = mdb.cursor_open(reader.txn, reader.view.databases[database], &reader.cursors[database])
+        code = mdb.cursor_open(reader.txn, reader.view.databases[database],
+                               &reader.cursors[database])
     elif not reader.renewed >> database & 1:
         code = mdb.cursor_renew(reader.txn, reader.cursors[database])
     if code:

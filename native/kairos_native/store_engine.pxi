@@ -79,7 +79,8 @@ cdef int32_t load_symbol(void* library, const char* name, void** result, char* m
                          uint32_t message_size) noexcept nogil:
     result[0] = dlsym(library, name)
     if result[0] == NULL:
-        snprintf(message, message_size, "the lmdb package has no symbol %s; install lmdb 3.0.0", name)
+        snprintf(message, message_size, "the lmdb package has no symbol %s; install lmdb 3.0.0",
+                 name)
         return STATUS_STORE_ERROR
     return STATUS_OK
 
@@ -90,11 +91,13 @@ cdef int32_t store_load(const char* library_path, char* message,
     cdef int major = 0, minor = 0, patch = 0
     cdef void* library
     cdef const char** names = [
-        "mdb09_version", "mdb09_strerror", "mdb09_env_create", "mdb09_env_close", "mdb09_env_set_mapsize",
-        "mdb09_env_set_maxdbs", "mdb09_env_set_maxreaders", "mdb09_env_open", "mdb09_env_get_fd", "mdb09_env_info",
-        "mdb09_env_stat", "mdb09_reader_check", "mdb09_txn_begin", "mdb09_txn_commit", "mdb09_txn_abort",
-        "mdb09_txn_reset", "mdb09_txn_renew", "mdb09_dbi_open", "mdb09_get", "mdb09_put", "mdb09_del", "mdb09_stat",
-        "mdb09_cursor_open", "mdb09_cursor_renew", "mdb09_cursor_close", "mdb09_cursor_get"]
+        "mdb09_version", "mdb09_strerror", "mdb09_env_create", "mdb09_env_close",
+        "mdb09_env_set_mapsize", "mdb09_env_set_maxdbs", "mdb09_env_set_maxreaders",
+        "mdb09_env_open", "mdb09_env_get_fd", "mdb09_env_info", "mdb09_env_stat",
+        "mdb09_reader_check", "mdb09_txn_begin", "mdb09_txn_commit", "mdb09_txn_abort",
+        "mdb09_txn_reset", "mdb09_txn_renew", "mdb09_dbi_open", "mdb09_get", "mdb09_put",
+        "mdb09_del", "mdb09_stat", "mdb09_cursor_open", "mdb09_cursor_renew", "mdb09_cursor_close",
+        "mdb09_cursor_get"]
     cdef void** slots = <void**>&mdb
     cdef size_t i
     if mdb_loaded:

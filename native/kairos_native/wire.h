@@ -117,7 +117,8 @@ enum {
                             + KAIROS_EVENT_CONSENTS_MAX * (int)sizeof(wire_consent) + 4 * 16
 };
 _Static_assert(KAIROS_ATTRIBUTE_NAME_SIZE_MAX % 16 == 0, "a name fills whole steps of the arena");
-_Static_assert(KAIROS_EVENT_TRAITS_MAX <= KAIROS_EVENT_ATTRIBUTES_MAX, "the table of names serves both lists");
+_Static_assert(KAIROS_EVENT_TRAITS_MAX <= KAIROS_EVENT_ATTRIBUTES_MAX,
+               "the table of names serves both lists");
 
 #include "wire_event.h"
 #include "wire_request.h"

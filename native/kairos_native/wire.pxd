@@ -22,9 +22,10 @@ cdef extern from "wire.h" nogil:
     ctypedef struct wire_attribute:
         kairos_value value
         const uint8_t* name
-        uint64_t name_hash          # kairos_hash64(space, name) in the space where the plan looks the name up: SPACE_EVENT_FIELD
-                                    # for attributes, SPACE_TRAIT for traits, SPACE_CONTEXT_FIELD
-                                    # for context; 0 when given by id
+        # kairos_hash64(space, name) in the space where the plan looks the name up:
+        # SPACE_EVENT_FIELD for attributes, SPACE_TRAIT for traits, SPACE_CONTEXT_FIELD for context;
+        # 0 when given by id
+        uint64_t name_hash
         uint32_t name_size
         uint32_t name_id            # 0: given by name
 
@@ -98,21 +99,26 @@ cdef extern from "wire.h" nogil:
     #           WIRE_EVENT_ARENA_SIZE left and it did not do. After a refusal event.event_id is the
     #           id to answer with (empty where it is not acceptable), every other field is
     #           undefined. The order of refusals stands in wire.h
-    int32_t wire_scan_event(const uint8_t* data, uint32_t size, wire_event* event, arena* memory, wire_fault* fault)
-    int32_t wire_scan_decide(const uint8_t* data, uint32_t size, wire_decide* decide, arena* memory, wire_fault* fault)
+    int32_t wire_scan_event(const uint8_t* data, uint32_t size, wire_event* event, arena* memory,
+                            wire_fault* fault)
+    int32_t wire_scan_decide(const uint8_t* data, uint32_t size, wire_decide* decide, arena* memory,
+                             wire_fault* fault)
     # Finds the Event bytes inside an IngestRequest. Protobuf would merge a repeated field 1: it is
     # refused (WIRE_MALFORMED).
     #   Errors: EVENT_MISSING, WIRE_MALFORMED, REQUEST_TOO_LARGE
-    int32_t wire_find_event(const uint8_t* data, uint32_t size, const uint8_t** event, uint32_t* event_size, wire_fault* fault)
+    int32_t wire_find_event(const uint8_t* data, uint32_t size, const uint8_t** event,
+                            uint32_t* event_size, wire_fault* fault)
     # Walks an IngestBatchRequest: call with *cursor = data; returns STATUS_OK with one event, or
     # STATUS_LOG_END after the last.
     #   Errors: WIRE_MALFORMED; the caller counts the events
-    int32_t wire_next_event(const uint8_t** cursor, const uint8_t* end, const uint8_t** event, uint32_t* event_size, wire_fault* fault)
+    int32_t wire_next_event(const uint8_t** cursor, const uint8_t* end, const uint8_t** event,
+                            uint32_t* event_size, wire_fault* fault)
     # Walks an EvaluateRequest: the event, and each trigger id by calling again from *cursor
     # (item_kind 1 event, 2 trigger id), in the order of the message. STATUS_LOG_END after the last;
     # the caller counts the ids, and knows whether an event came.
     #   Errors: WIRE_MALFORMED (also for a second event), UTF8_INVALID
-    int32_t wire_next_evaluate(const uint8_t** cursor, const uint8_t* end, uint32_t* item_kind, const uint8_t** item, uint32_t* item_size, wire_fault* fault)
+    int32_t wire_next_evaluate(const uint8_t** cursor, const uint8_t* end, uint32_t* item_kind,
+                               const uint8_t** item, uint32_t* item_size, wire_fault* fault)
     # Writes the canonical form of a name; returns its size, or 0 when the name is not allowed.
     # `result` holds 2 * size bytes.
     uint32_t wire_canonical_name(const uint8_t* name, uint32_t size, uint8_t* result)

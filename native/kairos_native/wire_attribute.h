@@ -46,7 +46,8 @@ static const wire_text wire_nothing = {NULL, 0};
 
 /* Fills the fault and returns its status. `seen` is shown to people:
  * never bytes that are not valid UTF-8. */
-WIRE_COLD int32_t wire_refuse(wire_fault *fault, int32_t status, const char *field, wire_text seen) {
+WIRE_COLD int32_t wire_refuse(wire_fault *fault, int32_t status, const char *field,
+                              wire_text seen) {
     fault->status = status;
     snprintf(fault->field, sizeof fault->field, "%s", field);
     fault->seen = seen.data;
@@ -56,7 +57,8 @@ WIRE_COLD int32_t wire_refuse(wire_fault *fault, int32_t status, const char *fie
 
 /* The same for `list[index].part`, or `list[index]` where the part is empty. */
 WIRE_COLD int32_t wire_refuse_item(
-    wire_fault *fault, int32_t status, const char *list, uint32_t index, const char *part, wire_text seen) {
+    wire_fault *fault, int32_t status, const char *list, uint32_t index, const char *part,
+    wire_text seen) {
     char field[WIRE_FIELD_SIZE_MAX];
     snprintf(field, sizeof field, "%s[%u]%s%s", list, (unsigned)index, part[0] ? "." : "", part);
     return wire_refuse(fault, status, field, seen);
@@ -81,7 +83,8 @@ typedef struct wire_list {
 /* Reads one Attribute; the last of several occurrences counts, also among the members of the oneof.
  * Range and name are checked later, on the occurrence that counts. `part` names the string that is
  * not UTF-8. */
-WIRE_PART int32_t wire_read_attribute(const uint8_t *p, const uint8_t *end, wire_attribute *attribute, const char **part) {
+WIRE_PART int32_t wire_read_attribute(const uint8_t *p, const uint8_t *end,
+                                      wire_attribute *attribute, const char **part) {
     wire_field field;
     memset(attribute, 0, sizeof *attribute);
     while (p < end) {
@@ -123,7 +126,9 @@ WIRE_PART int32_t wire_read_attribute(const uint8_t *p, const uint8_t *end, wire
     return STATUS_OK;
 }
 
-WIRE_PART inline int wire_time_valid(int64_t time_us) { return time_us >= 0 && time_us <= WIRE_TIME_US_MAX; }
+WIRE_PART inline int wire_time_valid(int64_t time_us) {
+    return time_us >= 0 && time_us <= WIRE_TIME_US_MAX;
+}
 
 /* Checks the value that counts. */
 WIRE_PART inline int32_t wire_check_value(
@@ -133,18 +138,23 @@ WIRE_PART inline int32_t wire_check_value(
     switch (value->kind) {
     case VALUE_STRING:
         if (text.size <= list->string_size_max) return STATUS_OK;
-        return wire_refuse_item(fault, STATUS_STRING_TOO_LONG, list->path, index, "string_value", text);
+        return wire_refuse_item(fault, STATUS_STRING_TOO_LONG, list->path, index, "string_value",
+                                text);
     case VALUE_DOUBLE:
         if ((value->bits & 0x7FF0000000000000ull) != 0x7FF0000000000000ull) return STATUS_OK;
-        return wire_refuse_item(fault, STATUS_NUMBER_INVALID, list->path, index, "double_value", wire_nothing);
+        return wire_refuse_item(fault, STATUS_NUMBER_INVALID, list->path, index, "double_value",
+                                wire_nothing);
     case VALUE_TIME:
         if (wire_time_valid((int64_t)value->bits)) return STATUS_OK;
-        return wire_refuse_item(fault, STATUS_TIME_INVALID, list->path, index, "time_value_us", wire_nothing);
+        return wire_refuse_item(fault, STATUS_TIME_INVALID, list->path, index, "time_value_us",
+                                wire_nothing);
     case VALUE_NULL:
         if (!value->bits) return STATUS_OK;
-        return wire_refuse_item(fault, STATUS_ENUM_INVALID, list->path, index, "null_value", wire_nothing);
+        return wire_refuse_item(fault, STATUS_ENUM_INVALID, list->path, index, "null_value",
+                                wire_nothing);
     case VALUE_ABSENT:
-        return wire_refuse_item(fault, STATUS_ATTRIBUTE_VALUE_MISSING, list->path, index, "value", wire_nothing);
+        return wire_refuse_item(fault, STATUS_ATTRIBUTE_VALUE_MISSING, list->path, index, "value",
+                                wire_nothing);
     default:
         return STATUS_OK;
     }
@@ -152,17 +162,23 @@ WIRE_PART inline int32_t wire_check_value(
 
 /* Replaces the name by its canonical form, which is copied only where it differs, and hashes it. */
 WIRE_PART inline int32_t wire_check_name(
-    wire_attribute *attribute, const wire_list *list, uint32_t index, arena *memory, wire_fault *fault) {
+    wire_attribute *attribute, const wire_list *list, uint32_t index, arena *memory,
+    wire_fault *fault) {
     wire_text raw = {attribute->name, attribute->name_size};
     uint8_t canonical[2 * KAIROS_ATTRIBUTE_NAME_SIZE_MAX];
     if (attribute->name_id) {
         if (!raw.size) return STATUS_OK;
-        return wire_refuse_item(fault, STATUS_ATTRIBUTE_NAME_INVALID, list->path, index, "name", raw);
+        return wire_refuse_item(fault, STATUS_ATTRIBUTE_NAME_INVALID, list->path, index, "name",
+                                raw);
     }
-    if (!raw.size) return wire_refuse_item(fault, STATUS_ATTRIBUTE_NAME_MISSING, list->path, index, "name", wire_nothing);
+    if (!raw.size)
+        return wire_refuse_item(fault, STATUS_ATTRIBUTE_NAME_MISSING, list->path, index, "name",
+                                wire_nothing);
     if (raw.size > KAIROS_ATTRIBUTE_NAME_SIZE_MAX || !wire_name_plain(raw.data, raw.size)) {
         uint32_t size = wire_canonical_name(raw.data, raw.size, canonical);
-        if (!size) return wire_refuse_item(fault, STATUS_ATTRIBUTE_NAME_INVALID, list->path, index, "name", raw);
+        if (!size)
+            return wire_refuse_item(fault, STATUS_ATTRIBUTE_NAME_INVALID, list->path, index, "name",
+                                    raw);
         if (size != raw.size || memcmp(canonical, raw.data, size)) {
             uint8_t *copy = (uint8_t *)arena_take(memory, size);
             if (!copy) return wire_refuse(fault, STATUS_ARENA_FULL, list->path, wire_nothing);
@@ -179,7 +195,8 @@ WIRE_PART inline int32_t wire_check_name(
 
 WIRE_PART inline int wire_same_name(const wire_attribute *a, const wire_attribute *b) {
     if (a->name_id || b->name_id) return a->name_id == b->name_id;
-    return a->name_hash == b->name_hash && a->name_size == b->name_size && !memcmp(a->name, b->name, a->name_size);
+    return a->name_hash == b->name_hash && a->name_size == b->name_size
+           && !memcmp(a->name, b->name, a->name_size);
 }
 
 enum { WIRE_TABLE_SIZE_MAX = 2 * KAIROS_EVENT_ATTRIBUTES_MAX, WIRE_PROBES_MAX = 16 };
@@ -192,19 +209,22 @@ typedef struct wire_table {
     uint8_t key[16];
 } wire_table;
 
-WIRE_PART inline uint32_t wire_first_slot(const wire_table *table, const wire_attribute *attribute) {
+WIRE_PART inline uint32_t wire_first_slot(const wire_table *table,
+                                          const wire_attribute *attribute) {
     uint64_t hash[2] = {attribute->name_hash, 0};
     if (attribute->name_id) hash[0] = attribute->name_id * 0x9E3779B97F4A7C15ull >> 32;
     if (table->keyed) {
         const void *data = attribute->name_id ? (const void *)&attribute->name_id : attribute->name;
-        kairos_siphash128(table->key, data, attribute->name_id ? 4 : attribute->name_size, (uint8_t *)hash);
+        kairos_siphash128(table->key, data, attribute->name_id ? 4 : attribute->name_size,
+                          (uint8_t *)hash);
     }
     return (uint32_t)hash[0] & table->mask;
 }
 
 /* Adds attribute `index`. Returns 1 where an earlier one has the same name or id,
  * -1 after too many probes, else 0. */
-WIRE_PART inline int wire_table_add(wire_table *table, const wire_attribute *attributes, uint32_t index) {
+WIRE_PART inline int wire_table_add(wire_table *table, const wire_attribute *attributes,
+                                    uint32_t index) {
     uint32_t slot = wire_first_slot(table, attributes + index), probes = 0;
     for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
         if (wire_same_name(attributes + table->slots[slot] - 1, attributes + index)) return 1;
@@ -217,7 +237,8 @@ WIRE_PART inline int wire_table_add(wire_table *table, const wire_attribute *att
 /* Builds the table again under a key. The hash of names is not keyed, so a sender can choose names
  * that collide; where addresses lie is a secret that costs nothing. It decides how long the search
  * takes, never what it finds. */
-WIRE_COLD int wire_table_rekey(wire_table *table, const wire_attribute *attributes, uint32_t index) {
+WIRE_COLD int wire_table_rekey(wire_table *table, const wire_attribute *attributes,
+                               uint32_t index) {
     uint64_t places[2] = {(uint64_t)(uintptr_t)table, (uint64_t)(uintptr_t)attributes};
     memcpy(table->key, places, sizeof table->key);
     memset(table->slots, 0, (table->mask + 1) * sizeof *table->slots);
@@ -230,8 +251,8 @@ WIRE_COLD int wire_table_rekey(wire_table *table, const wire_attribute *attribut
  * because gcc takes a const pointer for a read of the whole array, of which only `count` elements
  * are set. */
 WIRE_PART int32_t wire_read_list(
-    const uint8_t *data, wire_span *spans, uint32_t count, const wire_list *list, wire_attribute **result, arena *memory,
-    wire_fault *fault) {
+    const uint8_t *data, wire_span *spans, uint32_t count, const wire_list *list,
+    wire_attribute **result, arena *memory, wire_fault *fault) {
     wire_attribute *attributes;
     *result = NULL;
     if (!count) return STATUS_OK;
@@ -242,7 +263,8 @@ WIRE_PART int32_t wire_read_list(
         const uint8_t *start = data + spans[i].start;
         int32_t status = wire_read_attribute(start, start + spans[i].size, attributes + i, &part);
         if (status == STATUS_OK) continue;
-        return wire_refuse_item(fault, status, list->path, i, status == STATUS_UTF8_INVALID ? part : "", wire_nothing);
+        return wire_refuse_item(fault, status, list->path, i,
+                                status == STATUS_UTF8_INVALID ? part : "", wire_nothing);
     }
     *result = attributes;
     return STATUS_OK;
@@ -251,7 +273,8 @@ WIRE_PART int32_t wire_read_list(
 /* Checks the elements in their order; of one element: name, form of the name,
  * reserved, duplicate, value. */
 WIRE_PART int32_t wire_check_list(
-    wire_attribute *attributes, uint32_t count, const wire_list *list, arena *memory, wire_fault *fault) {
+    wire_attribute *attributes, uint32_t count, const wire_list *list, arena *memory,
+    wire_fault *fault) {
     wire_table table;
     uint32_t slots = 1;
     if (!count) return STATUS_OK;

@@ -24,7 +24,10 @@ WIRE_PART inline uint64_t wire_name_special(uint64_t word) {
 WIRE_PART inline int wire_name_plain(const uint8_t *name, uint32_t size) {
     uint64_t special;
     uint32_t i;
-    if (size < 8) return size && !wire_name_special(kairos_load_tail(name, size) | WIRE_EACH((uint64_t)'a') << (8 * size));
+    if (size < 8)
+        return size
+               && !wire_name_special(kairos_load_tail(name, size)
+                                     | WIRE_EACH((uint64_t)'a') << (8 * size));
     special = wire_name_special(kairos_load64(name + size - 8));
     for (i = 0; i + 8 < size; i += 8) special |= wire_name_special(kairos_load64(name + i));
     return !special;
@@ -68,9 +71,10 @@ typedef struct wire_reserved {
 } wire_reserved;
 
 static const char *const wire_reserved_event_names[] = {
-    "url", "late", "time", "type", "traits", "channel", "persona", "urgency", "user_id", "consents", "event_id", "referrer",
-    "tenant_id", "attributes", "event_type", "session_id", "subject_id", "device_type", "producer_id", "value_minor",
-    "currency_code", "occurred_time_us", "producer_sequence"};
+    "url", "late", "time", "type", "traits", "channel", "persona", "urgency", "user_id", "consents",
+    "event_id", "referrer", "tenant_id", "attributes", "event_type", "session_id", "subject_id",
+    "device_type", "producer_id", "value_minor", "currency_code", "occurred_time_us",
+    "producer_sequence"};
 static const char *const wire_reserved_context_names[] = {
     "channel", "persona", "urgency", "scenario", "placement", "device_type"};
 static const char *const wire_reserved_trait_names[] = {
@@ -84,7 +88,8 @@ __attribute__((unused)) static const wire_reserved wire_reserved_trait = {
     wire_reserved_trait_names, {0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 5, 5}};
 
 /* Says whether a canonical name belongs to a field of the message. */
-WIRE_PART inline int wire_name_reserved(const wire_reserved *reserved, const uint8_t *name, uint32_t size) {
+WIRE_PART inline int wire_name_reserved(const wire_reserved *reserved, const uint8_t *name,
+                                        uint32_t size) {
     if (size > WIRE_RESERVED_SIZE_MAX) return 0;
     for (uint32_t i = reserved->first[size]; i < reserved->first[size + 1]; i++) {
         const char *candidate = reserved->names[i];

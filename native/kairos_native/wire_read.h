@@ -30,7 +30,8 @@ typedef struct wire_field {
 } wire_field;
 
 /* Reads a varint of at most 10 bytes whose 10th byte is at most 1. */
-WIRE_PART inline const uint8_t *wire_read_varint(const uint8_t *p, const uint8_t *end, uint64_t *value) {
+WIRE_PART inline const uint8_t *wire_read_varint(const uint8_t *p, const uint8_t *end,
+                                                 uint64_t *value) {
     uint64_t result = 0;
     size_t limit = (size_t)(end - p);
     if (limit > 0 && *p < 128) {
@@ -51,7 +52,8 @@ WIRE_PART inline const uint8_t *wire_read_varint(const uint8_t *p, const uint8_t
 }
 
 /* Reads a tag or a length: at most 5 bytes, at most 2^32 - 1, as protobuf's own reader does. */
-WIRE_PART inline const uint8_t *wire_read_varint32(const uint8_t *p, const uint8_t *end, uint32_t *value) {
+WIRE_PART inline const uint8_t *wire_read_varint32(const uint8_t *p, const uint8_t *end,
+                                                   uint32_t *value) {
     uint64_t result = 0;
     size_t limit = (size_t)(end - p);
     if (limit > 0 && *p < 128) {
@@ -74,7 +76,8 @@ WIRE_PART inline const uint8_t *wire_read_varint32(const uint8_t *p, const uint8
 /* Reads one field of any number. The caller switches on `tag` and ignores what it does not know,
  * which is how unknown fields, and known fields of another wire type, are skipped. Groups (types 3
  * and 4) and types 6 and 7 are refused. */
-WIRE_PART inline const uint8_t *wire_read_field(const uint8_t *p, const uint8_t *end, wire_field *field) {
+WIRE_PART inline const uint8_t *wire_read_field(const uint8_t *p, const uint8_t *end,
+                                                wire_field *field) {
     uint32_t narrow;
     p = wire_read_varint32(p, end, &field->tag);
     if (!p || field->tag < WIRE_TAG(1, 0)) return NULL;
