@@ -33,9 +33,11 @@ static int path_of(int fd, char *path, size_t size) {
     return !strncmp(path, folder, strlen(folder));
 }
 
-static void note(char kind, long long offset, long long size, const char *path, const char *path2, const void *data) {
+static void note(char kind, long long offset, long long size, const char *path, const char *path2,
+                 const void *data) {
     char line[8192];
-    int count = snprintf(line, sizeof line, "%c %lld %lld %s %s\n", kind, offset, size, path, path2);
+    int count = snprintf(line, sizeof line, "%c %lld %lld %s %s\n", kind, offset, size, path,
+                         path2);
     if (trace_fd < 0) return;
     if (write(trace_fd, line, (size_t)count) != count) abort();
     if (data && write(trace_fd, data, (size_t)size) != size) abort();
@@ -61,7 +63,9 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {
     return real(fd, data, size, offset);
 }
 
-ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) { return pwrite64(fd, data, size, offset); }
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+    return pwrite64(fd, data, size, offset);
+}
 
 static int sync_file(int fd, const char *name) {
     char path[4096];
@@ -86,7 +90,9 @@ int posix_fallocate64(int fd, off64_t offset, off64_t size) {
     return real(fd, offset, size);
 }
 
-int posix_fallocate(int fd, off_t offset, off_t size) { return posix_fallocate64(fd, offset, size); }
+int posix_fallocate(int fd, off_t offset, off_t size) {
+    return posix_fallocate64(fd, offset, size);
+}
 
 int renameat(int from_fd, const char *source, int to_fd, const char *target) {
     static int (*real)(int, const char *, int, const char *);

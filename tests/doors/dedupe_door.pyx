@@ -2,8 +2,9 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from kairos_native.dedupe cimport (
-    dedupe, dedupe_close, dedupe_drop_before, dedupe_entry, dedupe_figures, dedupe_find, dedupe_keep, dedupe_next,
-    dedupe_open, dedupe_read, dedupe_reader, dedupe_reader_close, dedupe_reserve,
+    dedupe, dedupe_close, dedupe_drop_before, dedupe_entry, dedupe_figures, dedupe_find,
+    dedupe_keep, dedupe_next, dedupe_open, dedupe_read, dedupe_reader, dedupe_reader_close,
+    dedupe_reserve,
 )
 from kairos_native.hash cimport kairos_crc32c, kairos_siphash128
 from kairos_native.status cimport STATUS_OK, STATUS_STORE_NOT_FOUND
@@ -43,7 +44,8 @@ cdef class Dedupe:
     def find(self, day, key: bytes, sequence):
         cdef const uint32_t* triggers
         cdef uint32_t count
-        cdef int32_t found = dedupe_find(self.ids, day, <const uint8_t*><char*>key, sequence, &triggers, &count)
+        cdef int32_t found = dedupe_find(self.ids, day, <const uint8_t*><char*>key, sequence,
+                                         &triggers, &count)
         if found < 0:
             raise DedupeError(-found)
         return tuple(triggers[i] for i in range(count)) if found else None
@@ -52,7 +54,8 @@ cdef class Dedupe:
         cdef uint32_t* numbers = <uint32_t*>malloc(4 * len(triggers) + 4)
         for i, number in enumerate(triggers):
             numbers[i] = number
-        cdef int32_t status = dedupe_keep(self.ids, day, <const uint8_t*><char*>key, sequence, numbers, len(triggers))
+        cdef int32_t status = dedupe_keep(self.ids, day, <const uint8_t*><char*>key, sequence,
+                                          numbers, len(triggers))
         free(numbers)
         check(status)
 

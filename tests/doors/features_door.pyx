@@ -8,13 +8,14 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
-from kairos_native.features cimport (feature_complete, feature_event, feature_read, feature_view, record_apply, record_load,
-                                     record_new, record_open_session, record_seal, record_set_consent,
-                                     record_set_trait, slot_birth)
+from kairos_native.features cimport (feature_complete, feature_event, feature_read, feature_view,
+                                     record_apply, record_load, record_new, record_open_session,
+                                     record_seal, record_set_consent, record_set_trait, slot_birth)
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_RECORD_SIZE_MAX, KAIROS_SESSIONS_KEPT
 from kairos_native.plan cimport plan
-from kairos_native.record cimport RECORD_ENTRIES_SIZE_MAX, entry_name, entry_text, record_end, record_first_entry
+from kairos_native.record cimport (RECORD_ENTRIES_SIZE_MAX, entry_name, entry_text, record_end,
+                                   record_first_entry)
 from kairos_native.record cimport record_next_entry, record_session
 
 ENTRIES_SIZE_MAX = RECORD_ENTRIES_SIZE_MAX
@@ -87,10 +88,14 @@ cdef class Plan:
 
     cdef void fill_slots(self, model, bytearray strings) except *:
         cdef kairos_slot* slots = <kairos_slot*>self.take(len(model.slots), sizeof(kairos_slot))
-        cdef kairos_leaf* leaves = <kairos_leaf*>self.take(64 * len(model.slots), sizeof(kairos_leaf))
-        cdef kairos_operand* operands = <kairos_operand*>self.take(64 * len(model.slots), sizeof(kairos_operand))
-        cdef kairos_range* ranges = <kairos_range*>self.take(model.event_type_count + 1, sizeof(kairos_range))
-        cdef uint32_t* numbers = <uint32_t*>self.take((model.event_type_count + 1) * len(model.slots), sizeof(uint32_t))
+        cdef kairos_leaf* leaves = <kairos_leaf*>self.take(64 * len(model.slots),
+                                                           sizeof(kairos_leaf))
+        cdef kairos_operand* operands = <kairos_operand*>self.take(64 * len(model.slots),
+                                                                   sizeof(kairos_operand))
+        cdef kairos_range* ranges = <kairos_range*>self.take(model.event_type_count + 1,
+                                                             sizeof(kairos_range))
+        cdef uint32_t* numbers = <uint32_t*>self.take((model.event_type_count + 1)
+                                                      * len(model.slots), sizeof(uint32_t))
         cdef kairos_value value
         cdef uint32_t leaf = 0, listed = 0
         for index, slot in enumerate(model.slots):
@@ -104,7 +109,8 @@ cdef class Plan:
             slots[index].event_type = slot.event_type
             slots[index].kind = slot.kind
             slots[index].scope = slot.scope
-            slots[index].value_field = <uint32_t>0xFFFFFFFF if slot.value_field is None else slot.value_field
+            slots[index].value_field = (<uint32_t>0xFFFFFFFF if slot.value_field is None
+                                        else slot.value_field)
             slots[index].filter_first = leaf
             slots[index].filter_count = <uint32_t>len(slot.filter)
             for field, constant in slot.filter:
@@ -135,8 +141,10 @@ cdef class Plan:
         self.image.slot_list = numbers
 
     cdef void fill_derived(self, model) except *:
-        cdef kairos_derived* derived = <kairos_derived*>self.take(len(model.derived), sizeof(kairos_derived))
-        cdef kairos_term* terms = <kairos_term*>self.take(sum(len(d.terms) for d in model.derived), sizeof(kairos_term))
+        cdef kairos_derived* derived = <kairos_derived*>self.take(len(model.derived),
+                                                                  sizeof(kairos_derived))
+        cdef kairos_term* terms = <kairos_term*>self.take(sum(len(d.terms) for d in model.derived),
+                                                          sizeof(kairos_term))
         cdef uint32_t term = 0
         for index, score in enumerate(model.derived):
             derived[index].bias = score.bias
@@ -184,7 +192,8 @@ cdef class Record:
         cdef bytearray shifted = bytearray(skew) + stored
         self.event_applied = False
         self.session = NULL
-        return record_load(&image.image, <const uint8_t*><char*>shifted + skew, len(stored), self.memory, &self.record)
+        return record_load(&image.image, <const uint8_t*><char*>shifted + skew, len(stored),
+                           self.memory, &self.record)
 
     def new(self, Plan image, uint64_t sequence):
         self.record = record_new(&image.image, self.memory, sequence)
@@ -199,8 +208,9 @@ cdef class Record:
         for index, pair in enumerate(self.kept_fields):
             fill(pair, &self.fields[index])
 
-    def apply(self, Plan image, fields, *, int64_t occurred_us, int64_t now_us, uint64_t sequence, uint32_t event_type,
-              uint64_t session_key=0, int64_t gap_us=1_800_000_000, bint late=False):
+    def apply(self, Plan image, fields, *, int64_t occurred_us, int64_t now_us, uint64_t sequence,
+              uint32_t event_type, uint64_t session_key=0, int64_t gap_us=1_800_000_000,
+              bint late=False):
         """Makes the record for a new subject. Returns (session ordinal or None, is_new)."""
         cdef feature_event event
         self.copy_valid = self.record != NULL
@@ -222,7 +232,8 @@ cdef class Record:
         self.event_applied = True
         return (None if self.session == NULL else self.session.ordinal, bool(self.is_new))
 
-    def apply_repeat(self, Plan image, fields, uint32_t event_type, int64_t start_us, int64_t step_us, int64_t times):
+    def apply_repeat(self, Plan image, fields, uint32_t event_type, int64_t start_us,
+                     int64_t step_us, int64_t times):
         """The same event `times` over, `step_us` apart, for measurements."""
         cdef feature_event event
         cdef int64_t index
@@ -237,7 +248,8 @@ cdef class Record:
                 event.sequence += 1
                 record_apply(&image.image, self.record, &event, &self.is_new)
 
-    cdef void view_of(self, Plan image, int64_t now_us, births, gap_us, feature_view* view, slot_birth* born) except *:
+    cdef void view_of(self, Plan image, int64_t now_us, births, gap_us, feature_view* view,
+                      slot_birth* born) except *:
         memset(view, 0, sizeof(feature_view))
         for index, (sequence, complete_from_us) in enumerate(births):
             born[index].sequence = sequence
@@ -298,7 +310,8 @@ cdef class Record:
     def set_trait(self, bytes name, pair, int64_t occurred_us):
         cdef kairos_value value
         fill(pair, &value)
-        record_set_trait(self.record, <const uint8_t*><char*>name, <uint32_t>len(name), &value, occurred_us)
+        record_set_trait(self.record, <const uint8_t*><char*>name, <uint32_t>len(name), &value,
+                         occurred_us)
 
     def set_consent(self, uint32_t purpose, bint granted, int64_t occurred_us):
         record_set_consent(self.record, purpose, granted, occurred_us)
@@ -314,7 +327,8 @@ cdef class Record:
         cdef const kairos_entry* entry = record_first_entry(self.record)
         found = []
         while <const uint8_t*>entry < record_end(self.record):
-            found.append((entry.tag, entry.id, entry_name(entry)[:entry.name_size], entry.value_kind, entry.value_bits,
-                          entry_text(entry)[:entry.text_size], entry.time_us))
+            found.append((entry.tag, entry.id, entry_name(entry)[:entry.name_size],
+                          entry.value_kind, entry.value_bits, entry_text(entry)[:entry.text_size],
+                          entry.time_us))
             entry = record_next_entry(entry)
         return found

@@ -4,9 +4,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from kairos_native.layout cimport kairos_frame
 from kairos_native.log cimport (
-    log_append, log_begin_epoch, log_bytes_cut, log_close, log_drop_before, log_epoch, log_figures, log_next, log_open,
-    log_read_from, log_read_limit, log_reader, log_reader_close, log_reader_message, log_received_last, log_record,
-    log_reserve, log_sequence_last, log_writer,
+    log_append, log_begin_epoch, log_bytes_cut, log_close, log_drop_before, log_epoch, log_figures,
+    log_next, log_open, log_read_from, log_read_limit, log_reader, log_reader_close,
+    log_reader_message, log_received_last, log_record, log_reserve, log_sequence_last, log_writer,
 )
 from kairos_native.status cimport STATUS_LOG_END, STATUS_OK
 
@@ -125,9 +125,10 @@ cdef class Reader:
             return None
         if status != STATUS_OK:
             raise LogError(status, log_reader_message(self.reader).decode())
-        return (frame.sequence, (<const char*>payload)[:frame.payload_size], frame.batch_index, frame.writer_epoch,
-                frame.kind, frame.occurred_us, frame.received_us, (<const char*>frame.subject_id)[:16], frame.tenant,
-                frame.key_id, frame.flags, frame.partition, frame.semantics_version)
+        return (frame.sequence, (<const char*>payload)[:frame.payload_size], frame.batch_index,
+                frame.writer_epoch, frame.kind, frame.occurred_us, frame.received_us,
+                (<const char*>frame.subject_id)[:16], frame.tenant, frame.key_id, frame.flags,
+                frame.partition, frame.semantics_version)
 
     def all(self):
         frames = []

@@ -6,7 +6,8 @@ from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_THREAD_CPUTIME_ID, clock_gettime, timespec
 from kairos_native.layout cimport *
 from kairos_native.match cimport (
-    KERNEL_AVX2, KERNEL_AVX512, KERNEL_PORTABLE, match_bucket, match_kernel_best, match_leaf, match_rule_bits, match_rules,
+    KERNEL_AVX2, KERNEL_AVX512, KERNEL_PORTABLE, match_bucket, match_kernel_best, match_leaf,
+    match_rule_bits, match_rules,
 )
 from kairos_native.plan cimport plan, plan_free, plan_load_bytes
 
@@ -18,9 +19,10 @@ cdef extern from "naive.h" nogil:
         pass
     naive_rules* naive_new(uint32_t rule_count, uint32_t predicate_count)
     void naive_delete(naive_rules* rules)
-    int naive_add(naive_rules* rules, uint32_t rule, uint32_t column, uint32_t is_set, uint64_t mask, double low, double high)
-    uint32_t naive_match(const naive_rules* rules, const kairos_value* values, const uint32_t* ids, uint32_t column_count,
-                         uint32_t* matched)
+    int naive_add(naive_rules* rules, uint32_t rule, uint32_t column, uint32_t is_set,
+                  uint64_t mask, double low, double high)
+    uint32_t naive_match(const naive_rules* rules, const kairos_value* values, const uint32_t* ids,
+                         uint32_t column_count, uint32_t* matched)
 
 KERNELS = {"portable": KERNEL_PORTABLE, "avx2": KERNEL_AVX2, "avx512": KERNEL_AVX512}
 GUARD = 0xA5A5A5A5
@@ -65,7 +67,8 @@ cdef class Matcher:
     def __cinit__(self, bytes data, uint32_t index):
         cdef int32_t status = 0
         cdef char message[256]
-        self.image = plan_load_bytes(<const uint8_t*>data, len(data), &status, message, sizeof(message))
+        self.image = plan_load_bytes(<const uint8_t*>data, len(data), &status, message,
+                                     sizeof(message))
         if self.image == NULL:
             raise ValueError(status, (<const char*>message).decode())
         self.index = self.image.indexes + index
@@ -84,14 +87,16 @@ cdef class Matcher:
     def sources(self):
         """(kind, id, part) of each column."""
         cdef const kairos_column* columns = self.image.columns + self.index.column_first
-        return [(columns[i].source.kind, columns[i].source.id, columns[i].source.part) for i in range(self.index.column_count)]
+        return [(columns[i].source.kind, columns[i].source.id, columns[i].source.part)
+                for i in range(self.index.column_count)]
 
     def dense(self):
         cdef const kairos_column* columns = self.image.columns + self.index.column_first
         return [columns[i].row_word != 0xFFFFFFFFFFFFFFFFu for i in range(self.index.column_count)]
 
     def residual_count(self):
-        cdef const kairos_conjunction* conjunctions = self.image.conjunctions + self.index.conjunction_first
+        cdef const kairos_conjunction* conjunctions = (self.image.conjunctions
+                                                       + self.index.conjunction_first)
         return sum([conjunctions[i].residual_count for i in range(self.index.conjunction_count)])
 
     def keep(self, list events):
@@ -133,7 +138,8 @@ cdef class Matcher:
     def buckets(self, uint32_t event):
         cdef uint32_t i
         return [
-            match_bucket(self.image, self.index.column_first + i, self.values + event * self.index.column_count + i)
+            match_bucket(self.image, self.index.column_first + i,
+                         self.values + event * self.index.column_count + i)
             for i in range(self.index.column_count)
         ]
 
@@ -143,9 +149,11 @@ cdef class Matcher:
 
     def leaf_columns(self):
         """(leaf, column) of each residual leaf of each conjunction."""
-        cdef const kairos_conjunction* conjunctions = self.image.conjunctions + self.index.conjunction_first
+        cdef const kairos_conjunction* conjunctions = (self.image.conjunctions
+                                                       + self.index.conjunction_first)
         return [
-            [self.image.leaves[conjunctions[i].residual_first + k].column for k in range(conjunctions[i].residual_count)]
+            [self.image.leaves[conjunctions[i].residual_first + k].column
+             for k in range(conjunctions[i].residual_count)]
             for i in range(self.index.conjunction_count)
         ]
 
@@ -160,7 +168,8 @@ cdef class Matcher:
             clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start)
             for k in range(passes):
                 for i in range(self.event_count):
-                    matched += match_rules(self.image, self.index, self.values + i * width, kernel, self.words, self.rules)
+                    matched += match_rules(self.image, self.index, self.values + i * width, kernel,
+                                           self.words, self.rules)
             clock_gettime(CLOCK_THREAD_CPUTIME_ID, &stop)
         elapsed = (stop.tv_sec - start.tv_sec) * 1e6 + (stop.tv_nsec - start.tv_nsec) * 1e-3
         return elapsed / (passes * self.event_count), matched // passes
@@ -200,7 +209,8 @@ cdef class Naive:
         """events: per event and column None, an int id (strings), or a float."""
         cdef uint32_t i, k, at
         self.event_count = <uint32_t>len(events)
-        self.values = <kairos_value*>calloc(self.event_count * self.column_count + 1, sizeof(kairos_value))
+        self.values = <kairos_value*>calloc(self.event_count * self.column_count + 1,
+                                            sizeof(kairos_value))
         self.ids = <uint32_t*>calloc(self.event_count * self.column_count + 1, 4)
         for i in range(self.event_count):
             for k in range(self.column_count):
@@ -214,7 +224,8 @@ cdef class Naive:
 
     def match(self, uint32_t event):
         cdef uint32_t at = event * self.column_count
-        cdef uint32_t count = naive_match(self.rules, self.values + at, self.ids + at, self.column_count, self.matched)
+        cdef uint32_t count = naive_match(self.rules, self.values + at, self.ids + at,
+                                          self.column_count, self.matched)
         return [self.matched[i] for i in range(count)]
 
     def time_us(self, uint32_t passes):
@@ -226,7 +237,8 @@ cdef class Naive:
             for k in range(passes):
                 for i in range(self.event_count):
                     at = i * self.column_count
-                    matched += naive_match(self.rules, self.values + at, self.ids + at, self.column_count, self.matched)
+                    matched += naive_match(self.rules, self.values + at, self.ids + at,
+                                           self.column_count, self.matched)
             clock_gettime(CLOCK_THREAD_CPUTIME_ID, &stop)
         elapsed = (stop.tv_sec - start.tv_sec) * 1e6 + (stop.tv_nsec - start.tv_nsec) * 1e-3
         return elapsed / (passes * self.event_count), matched // passes

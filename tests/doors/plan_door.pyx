@@ -31,7 +31,8 @@ cdef class Image:
         cdef char message[256]
         cdef bytes name
         if path is None:
-            self.image = plan_load_bytes(<const uint8_t*>data, len(data), &status, message, sizeof(message))
+            self.image = plan_load_bytes(<const uint8_t*>data, len(data), &status, message,
+                                         sizeof(message))
         else:
             name = path.encode()
             self.image = plan_load(name, &status, message, sizeof(message))
@@ -44,7 +45,8 @@ cdef class Image:
     def find(self, uint32_t space, str text):
         """The id, or None."""
         cdef bytes data = text.encode()
-        cdef uint32_t found = plan_find(self.image, space, <const uint8_t*>data, <uint32_t>len(data))
+        cdef uint32_t found = plan_find(self.image, space, <const uint8_t*>data,
+                                        <uint32_t>len(data))
         return None if found == 0xFFFFFFFF else found
 
     @property
@@ -68,48 +70,61 @@ def refuses(bytes data):
     """
     cdef int32_t status = 0
     cdef char message[256]
-    cdef plan* image = plan_load_bytes(<const uint8_t*>data, len(data), &status, message, sizeof(message))
+    cdef plan* image = plan_load_bytes(<const uint8_t*>data, len(data), &status, message,
+                                       sizeof(message))
     plan_free(image)
     return status
 
 
 def layouts():
     """Struct -> {"size": bytes, field: offset}, from the C compiler."""
+    return {**layouts_read(), **layouts_matched()}
+
+
+def layouts_read():
+    """Structs that say what is known: names, fields, features."""
     result = {}
     cdef kairos_image_header header
     result["HEADER"] = {
         "size": sizeof(header), "plan_id": <size_t>&header.plan_id - <size_t>&header,
-        "image_size": <size_t>&header.image_size - <size_t>&header, "version": <size_t>&header.version - <size_t>&header,
-        "tenant": <size_t>&header.tenant - <size_t>&header, "previous_used": <size_t>&header.previous_used - <size_t>&header,
+        "image_size": <size_t>&header.image_size - <size_t>&header,
+        "version": <size_t>&header.version - <size_t>&header,
+        "tenant": <size_t>&header.tenant - <size_t>&header,
+        "previous_used": <size_t>&header.previous_used - <size_t>&header,
     }
     cdef kairos_section section
-    result["SECTION"] = {"size": sizeof(section), "element_size": <size_t>&section.element_size - <size_t>&section}
+    result["SECTION"] = {"size": sizeof(section),
+                         "element_size": <size_t>&section.element_size - <size_t>&section}
     cdef kairos_dictionary_entry entry
     result["DICTIONARY_ENTRY"] = {
-        "size": sizeof(entry), "space": <size_t>&entry.space - <size_t>&entry, "id": <size_t>&entry.id - <size_t>&entry,
-        "text": <size_t>&entry.text - <size_t>&entry,
+        "size": sizeof(entry), "space": <size_t>&entry.space - <size_t>&entry,
+        "id": <size_t>&entry.id - <size_t>&entry, "text": <size_t>&entry.text - <size_t>&entry,
     }
     cdef kairos_field field
     result["FIELD"] = {"size": sizeof(field), "type": <size_t>&field.type - <size_t>&field}
     cdef kairos_source source
     result["SOURCE"] = {
-        "size": sizeof(source), "part": <size_t>&source.part - <size_t>&source, "kind": <size_t>&source.kind - <size_t>&source,
+        "size": sizeof(source), "part": <size_t>&source.part - <size_t>&source,
+        "kind": <size_t>&source.kind - <size_t>&source,
     }
     cdef kairos_slot slot
     result["SLOT"] = {
         "size": sizeof(slot), "bucket_us": <size_t>&slot.bucket_us - <size_t>&slot,
-        "decay_per_us": <size_t>&slot.decay_per_us - <size_t>&slot, "weight": <size_t>&slot.weight - <size_t>&slot,
-        "offset": <size_t>&slot.offset - <size_t>&slot, "event_type": <size_t>&slot.event_type - <size_t>&slot,
+        "decay_per_us": <size_t>&slot.decay_per_us - <size_t>&slot,
+        "weight": <size_t>&slot.weight - <size_t>&slot,
+        "offset": <size_t>&slot.offset - <size_t>&slot,
+        "event_type": <size_t>&slot.event_type - <size_t>&slot,
         "filter_first": <size_t>&slot.filter_first - <size_t>&slot,
         "filter_count": <size_t>&slot.filter_count - <size_t>&slot,
         "value_field": <size_t>&slot.value_field - <size_t>&slot,
-        "bucket_count": <size_t>&slot.bucket_count - <size_t>&slot, "kind": <size_t>&slot.kind - <size_t>&slot,
-        "scope": <size_t>&slot.scope - <size_t>&slot,
+        "bucket_count": <size_t>&slot.bucket_count - <size_t>&slot,
+        "kind": <size_t>&slot.kind - <size_t>&slot, "scope": <size_t>&slot.scope - <size_t>&slot,
     }
     cdef kairos_leaf leaf
     result["LEAF"] = {
         "size": sizeof(leaf), "operand_first": <size_t>&leaf.operand_first - <size_t>&leaf,
-        "operand_count": <size_t>&leaf.operand_count - <size_t>&leaf, "op": <size_t>&leaf.op - <size_t>&leaf,
+        "operand_count": <size_t>&leaf.operand_count - <size_t>&leaf,
+        "op": <size_t>&leaf.op - <size_t>&leaf,
     }
     cdef kairos_operand operand
     result["OPERAND"] = {
@@ -121,13 +136,21 @@ def layouts():
     cdef kairos_derived derived
     result["DERIVED"] = {
         "size": sizeof(derived), "term_first": <size_t>&derived.term_first - <size_t>&derived,
-        "name": <size_t>&derived.name - <size_t>&derived, "kind": <size_t>&derived.kind - <size_t>&derived,
+        "name": <size_t>&derived.name - <size_t>&derived,
+        "kind": <size_t>&derived.kind - <size_t>&derived,
     }
+    return result
+
+
+def layouts_matched():
+    """Structs that say what follows from it: rules, placements, candidates."""
+    result = {}
     cdef kairos_index index
     result["INDEX"] = {
         "size": sizeof(index), "column_first": <size_t>&index.column_first - <size_t>&index,
         "conjunction_first": <size_t>&index.conjunction_first - <size_t>&index,
-        "rule_count": <size_t>&index.rule_count - <size_t>&index, "word_count": <size_t>&index.word_count - <size_t>&index,
+        "rule_count": <size_t>&index.rule_count - <size_t>&index,
+        "word_count": <size_t>&index.word_count - <size_t>&index,
     }
     cdef kairos_column column
     result["COLUMN"] = {
@@ -140,7 +163,8 @@ def layouts():
     result["NUMBER"] = {"size": sizeof(number), "kind": <size_t>&number.kind - <size_t>&number}
     cdef kairos_conjunction conjunction
     result["CONJUNCTION"] = {
-        "size": sizeof(conjunction), "residual_first": <size_t>&conjunction.residual_first - <size_t>&conjunction,
+        "size": sizeof(conjunction),
+        "residual_first": <size_t>&conjunction.residual_first - <size_t>&conjunction,
         "residual_count": <size_t>&conjunction.residual_count - <size_t>&conjunction,
     }
     cdef kairos_rule rule
@@ -150,14 +174,18 @@ def layouts():
     }
     cdef kairos_placement placement
     result["PLACEMENT"] = {
-        "size": sizeof(placement), "weight_first": <size_t>&placement.weight_first - <size_t>&placement,
-        "fallback": <size_t>&placement.fallback - <size_t>&placement, "name": <size_t>&placement.name - <size_t>&placement,
+        "size": sizeof(placement),
+        "weight_first": <size_t>&placement.weight_first - <size_t>&placement,
+        "fallback": <size_t>&placement.fallback - <size_t>&placement,
+        "name": <size_t>&placement.name - <size_t>&placement,
     }
     cdef kairos_candidate candidate
     result["CANDIDATE"] = {
         "size": sizeof(candidate), "start_us": <size_t>&candidate.start_us - <size_t>&candidate,
-        "end_us": <size_t>&candidate.end_us - <size_t>&candidate, "rule": <size_t>&candidate.rule - <size_t>&candidate,
-        "priority": <size_t>&candidate.priority - <size_t>&candidate, "bias": <size_t>&candidate.bias - <size_t>&candidate,
+        "end_us": <size_t>&candidate.end_us - <size_t>&candidate,
+        "rule": <size_t>&candidate.rule - <size_t>&candidate,
+        "priority": <size_t>&candidate.priority - <size_t>&candidate,
+        "bias": <size_t>&candidate.bias - <size_t>&candidate,
         "ttl_s": <size_t>&candidate.ttl_s - <size_t>&candidate,
         "blob_offset": <size_t>&candidate.blob_offset - <size_t>&candidate,
         "flags": <size_t>&candidate.flags - <size_t>&candidate,

@@ -1,10 +1,10 @@
 """Door to the view: one environment, its write transaction and one reader."""
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from kairos_native.store cimport (
-    STORE_COUNT, store, store_close, store_delete, store_dirty_size, store_entries, store_figures, store_get,
-    store_load, store_open, store_put, store_read_begin, store_read_end, store_reader, store_reader_free,
-    store_reader_new, store_reserve, store_seek, store_step, store_value, store_write_abort, store_write_begin,
-    store_write_commit, store_write_get,
+    STORE_COUNT, store, store_close, store_delete, store_dirty_size, store_entries, store_figures,
+    store_get, store_load, store_open, store_put, store_read_begin, store_read_end, store_reader,
+    store_reader_free, store_reader_new, store_reserve, store_seek, store_step, store_value,
+    store_write_abort, store_write_begin, store_write_commit, store_write_get,
 )
 from kairos_native.status cimport STATUS_OK, STATUS_STORE_NOT_FOUND
 
@@ -101,7 +101,8 @@ cdef class Store:
 
     def seek(self, database, key: bytes):
         cdef store_value found, value
-        cdef int32_t status = store_seek(self.reader, database, <char*>key, len(key), &found, &value)
+        cdef int32_t status = store_seek(self.reader, database, <char*>key, len(key), &found,
+                                         &value)
         if status == STATUS_STORE_NOT_FOUND:
             return None
         check(status)

@@ -12,8 +12,9 @@ from kairos_native.layout cimport (
 )
 from kairos_native.view cimport arena
 from kairos_native.wire cimport (
-    WIRE_EVENT_ARENA_SIZE, wire_attribute, wire_canonical_name, wire_consent, wire_decide, wire_event, wire_fault,
-    wire_find_event, wire_next_evaluate, wire_next_event, wire_scan_decide, wire_scan_event,
+    WIRE_EVENT_ARENA_SIZE, wire_attribute, wire_canonical_name, wire_consent, wire_decide,
+    wire_event, wire_fault, wire_find_event, wire_next_evaluate, wire_next_event, wire_scan_decide,
+    wire_scan_event,
 )
 
 cdef extern from "stdlib.h" nogil:
@@ -68,7 +69,8 @@ cdef object value_of(wire_attribute* attribute):
 
 cdef list attributes_of(wire_attribute* attributes, uint32_t count):
     return [
-        (text(attributes[i].name, attributes[i].name_size), attributes[i].name_id, attributes[i].name_hash, *value_of(attributes + i))
+        (text(attributes[i].name, attributes[i].name_size), attributes[i].name_id,
+         attributes[i].name_hash, *value_of(attributes + i))
         for i in range(count)
     ]
 
@@ -79,7 +81,8 @@ def scan_event(bytes data, Memory memory=None):
     cdef wire_fault fault
     cdef int32_t status
     memory = memory or Memory()
-    status = wire_scan_event(<const uint8_t*><const char*>data, <uint32_t>len(data), &event, &memory.memory, &fault)
+    status = wire_scan_event(<const uint8_t*><const char*>data, <uint32_t>len(data), &event,
+                             &memory.memory, &fault)
     if status:
         assert status == fault.status
         return refusal(status, &fault)
@@ -101,7 +104,8 @@ def scan_event(bytes data, Memory memory=None):
         "attributes": attributes_of(event.attributes, event.attribute_count),
         "traits": attributes_of(event.traits, event.trait_count),
         "consents": [
-            (text(event.consents[i].purpose, event.consents[i].purpose_size), bool(event.consents[i].granted))
+            (text(event.consents[i].purpose, event.consents[i].purpose_size),
+             bool(event.consents[i].granted))
             for i in range(event.consent_count)
         ],
     }
@@ -112,7 +116,8 @@ def answered_id(bytes data):
     cdef wire_event event
     cdef wire_fault fault
     cdef Memory memory = Memory()
-    status = wire_scan_event(<const uint8_t*><const char*>data, <uint32_t>len(data), &event, &memory.memory, &fault)
+    status = wire_scan_event(<const uint8_t*><const char*>data, <uint32_t>len(data), &event,
+                             &memory.memory, &fault)
     return status, text(event.event_id, event.event_id_size)
 
 
@@ -122,7 +127,8 @@ def scan_decide(bytes data, Memory memory=None):
     cdef wire_fault fault
     cdef int32_t status
     memory = memory or Memory()
-    status = wire_scan_decide(<const uint8_t*><const char*>data, <uint32_t>len(data), &decide, &memory.memory, &fault)
+    status = wire_scan_decide(<const uint8_t*><const char*>data, <uint32_t>len(data), &decide,
+                              &memory.memory, &fault)
     if status:
         assert status == fault.status
         return refusal(status, &fault)
@@ -147,7 +153,8 @@ def find_event(bytes data):
     cdef wire_fault fault
     cdef const uint8_t* event = NULL
     cdef uint32_t size = 0
-    status = wire_find_event(<const uint8_t*><const char*>data, <uint32_t>len(data), &event, &size, &fault)
+    status = wire_find_event(<const uint8_t*><const char*>data, <uint32_t>len(data), &event, &size,
+                             &fault)
     return refusal(status, &fault) if status else (0, text(event, size))
 
 

@@ -57,11 +57,13 @@ static uint64_t draw(void) {
 static uint32_t below(uint32_t limit) { return (uint32_t)(draw() % limit); }
 
 static const char *const tokens[] = {
-    "timeOnPage", "time_on_page", "pageURL", "url", "eventType", "late", "age", "viewport.width", "a..b", ".", "EUR", "a\x01",
-    "\xc3\xa9", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "\xf0\x9f\x98\x80", "subject", "x", ""};
+    "timeOnPage", "time_on_page", "pageURL", "url", "eventType", "late", "age", "viewport.width",
+    "a..b", ".", "EUR", "a\x01", "\xc3\xa9", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80",
+    "\xf0\x9f\x98\x80", "subject", "x", ""};
 static const uint64_t numbers[] = {
-    0, 1, 2, 5, 6, 9, 10, 100, 101, 127, 128, 16384, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000, 253402300799999999ull,
-    253402300800000000ull, 0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF, 0x7FF0000000000000, 0x7FF8000000000000};
+    0, 1, 2, 5, 6, 9, 10, 100, 101, 127, 128, 16384, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF,
+    0x100000000, 253402300799999999ull, 253402300800000000ull, 0x7FFFFFFFFFFFFFFF,
+    0x8000000000000000, 0xFFFFFFFFFFFFFFFF, 0x7FF0000000000000, 0x7FF8000000000000};
 #define COUNT(array) (uint32_t)(sizeof(array) / sizeof *(array))
 
 static uint32_t put_varint(uint8_t *out, uint64_t value, uint32_t pad) {
@@ -111,7 +113,8 @@ static uint32_t split(const uint8_t *data, uint32_t size, part *parts) {
     return count;
 }
 
-static uint32_t mutate(const uint8_t *data, uint32_t size, uint8_t *out, uint32_t room, uint32_t depth);
+static uint32_t mutate(const uint8_t *data, uint32_t size, uint8_t *out, uint32_t room,
+                       uint32_t depth);
 
 /* Writes a new field of any type. */
 static uint32_t new_field(uint8_t *out, uint32_t number, uint32_t type) {
@@ -134,7 +137,8 @@ static uint32_t change_field(const uint8_t *data, const part *p, uint8_t *out, u
     uint32_t payload_size = p->start + p->size - p->payload;
     if (p->type == 2 && depth + 1 < DEPTH_MAX && below(3)) {
         uint8_t *inner = scratch[depth + 1];
-        uint32_t inner_size = mutate(data + p->payload, payload_size, inner, FUZZ_SIZE_MAX / 2, depth + 1);
+        uint32_t inner_size = mutate(data + p->payload, payload_size, inner, FUZZ_SIZE_MAX / 2,
+                                     depth + 1);
         uint32_t size = put_varint(out, (uint64_t)p->number << 3 | 2, 0);
         size += put_varint(out + size, inner_size + (below(50) ? 0 : below(3)), 0);
         memcpy(out + size, inner, inner_size);
@@ -145,7 +149,8 @@ static uint32_t change_field(const uint8_t *data, const part *p, uint8_t *out, u
 }
 
 /* Mutates a message into `out`; `room` is what may be written. */
-static uint32_t mutate(const uint8_t *data, uint32_t size, uint8_t *out, uint32_t room, uint32_t depth) {
+static uint32_t mutate(const uint8_t *data, uint32_t size, uint8_t *out, uint32_t room,
+                       uint32_t depth) {
     part parts[FIELDS_MAX];
     uint32_t count = below(12) ? split(data, size, parts) : 0, used = 0;
     if (size > room - 20000) size = room - 20000;
@@ -174,7 +179,8 @@ static uint32_t mutate(const uint8_t *data, uint32_t size, uint8_t *out, uint32_
             memcpy(out + used, data + parts[from].start, parts[from].size);
             used += parts[from].size;
         }
-        if (action == 3 && i == chosen) used += new_field(out + used, below(20), below(5) ? below(3) : below(8));
+        if (action == 3 && i == chosen)
+            used += new_field(out + used, below(20), below(5) ? below(3) : below(8));
     }
     return used;
 }
@@ -188,7 +194,8 @@ static int take_coverage(void) {
         if (!word) continue;
         for (uint32_t k = i; k < i + 8; k++) {
             if (!map[k]) continue;
-            uint8_t bucket = map[k] < 4 ? (uint8_t)(1 << (map[k] - 1)) : map[k] < 16 ? 8 : map[k] < 64 ? 16 : 32;
+            uint8_t bucket = map[k] < 4 ? (uint8_t)(1 << (map[k] - 1)) : map[k] < 16 ? 8
+                             : map[k] < 64 ? 16 : 32;
             fresh |= (known[k] & bucket) == 0;
             known[k] |= bucket;
         }
@@ -218,7 +225,8 @@ static void load(const char *path) {
         input_kind = (uint32_t)strtoul(line, &hex, 10);
         input_size = 0;
         unsigned byte;
-        for (hex += *hex == ' '; sscanf(hex, "%2x", &byte) == 1; hex += 2) input[input_size++] = (uint8_t)byte;
+        for (hex += *hex == ' '; sscanf(hex, "%2x", &byte) == 1; hex += 2)
+            input[input_size++] = (uint8_t)byte;
         if (execute()) keep();
     }
     if (file) fclose(file);
@@ -264,6 +272,7 @@ int main(int argument_count, char **arguments) {
     uint32_t edges = 0;
     for (uint32_t i = 0; i < MAP_SIZE; i++) edges += known[i] != 0;
     if (argument_count > 4) save(arguments[4]);
-    printf("%llu executions, %u edges, %u inputs kept, 0 findings\n", (unsigned long long)executions, edges, corpus_count);
+    printf("%llu executions, %u edges, %u inputs kept, 0 findings\n",
+           (unsigned long long)executions, edges, corpus_count);
     return 0;
 }

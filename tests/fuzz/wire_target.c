@@ -14,7 +14,8 @@
         if (!(condition)) fuzz_fail(text);                                                         \
     } while (0)
 
-static uint8_t *room;       /* the input ends where the room ends, so that one byte too far is outside */
+/* the input ends where the room ends, so that one byte too far is outside */
+static uint8_t *room;
 static uint8_t *arena_base; /* exactly WIRE_EVENT_ARENA_SIZE */
 
 void target_open(void) {
@@ -30,7 +31,9 @@ static int inside(const uint8_t *p, size_t size, const uint8_t *base, size_t bas
 /* UTF-8 by decoding: code point, then its shortest form. */
 static int utf8_decodes(const uint8_t *p, size_t size) {
     for (size_t i = 0; i < size;) {
-        uint32_t point = p[i], more = point < 0x80 ? 0 : point >> 5 == 6 ? 1 : point >> 4 == 14 ? 2 : point >> 3 == 30 ? 3 : 9;
+        uint32_t point = p[i];
+        uint32_t more = point < 0x80 ? 0 : point >> 5 == 6 ? 1 : point >> 4 == 14 ? 2
+                        : point >> 3 == 30 ? 3 : 9;
         if (more == 9 || more >= size - i) return 0;
         if (more) point &= 0x3Fu >> more;
         for (uint32_t k = 1; k <= more; k++) {
@@ -44,7 +47,8 @@ static int utf8_decodes(const uint8_t *p, size_t size) {
     return 1;
 }
 
-static void check_text(const uint8_t *p, uint32_t size, uint32_t limit, const uint8_t *data, size_t data_size) {
+static void check_text(const uint8_t *p, uint32_t size, uint32_t limit, const uint8_t *data,
+                       size_t data_size) {
     if (!size) return;
     REQUIRE(inside(p, size, data, data_size), "a text lies outside the message");
     REQUIRE(size <= limit, "a text is longer than its limit");
@@ -63,20 +67,25 @@ static void check_fault(int32_t status, const wire_fault *fault, const uint8_t *
 static void check_name(const wire_attribute *attribute, const uint8_t *data, size_t size) {
     uint8_t again[256];
     int in_message = inside(attribute->name, attribute->name_size, data, size);
-    int in_arena = inside(attribute->name, attribute->name_size, arena_base, (size_t)WIRE_EVENT_ARENA_SIZE);
+    int in_arena = inside(attribute->name, attribute->name_size, arena_base,
+                          (size_t)WIRE_EVENT_ARENA_SIZE);
     REQUIRE(attribute->name_size > 0 && attribute->name_size <= 128, "size of a name");
     REQUIRE(in_message || in_arena, "a name lies nowhere");
     REQUIRE(utf8_decodes(attribute->name, attribute->name_size), "a name is not UTF-8");
     uint32_t again_size = wire_canonical_name(attribute->name, attribute->name_size, again);
     REQUIRE(again_size == attribute->name_size, "size of a canonical name");
-    REQUIRE(!memcmp(again, attribute->name, attribute->name_size), "a canonical name is not canonical");
+    REQUIRE(!memcmp(again, attribute->name, attribute->name_size),
+            "a canonical name is not canonical");
 }
 
 static void check_attributes(
-    const wire_attribute *list, uint32_t count, uint32_t limit, uint32_t text_max, const uint8_t *data, size_t size) {
+    const wire_attribute *list, uint32_t count, uint32_t limit, uint32_t text_max,
+    const uint8_t *data, size_t size) {
     const uint8_t *start = (const uint8_t *)list;
     REQUIRE(count <= limit, "too many attributes");
-    if (count) REQUIRE(inside(start, count * sizeof *list, arena_base, (size_t)WIRE_EVENT_ARENA_SIZE), "a list lies nowhere");
+    if (count)
+        REQUIRE(inside(start, count * sizeof *list, arena_base, (size_t)WIRE_EVENT_ARENA_SIZE),
+                "a list lies nowhere");
     for (uint32_t i = 0; i < count; i++) {
         const kairos_value *value = &list[i].value;
         double number;
@@ -85,14 +94,19 @@ static void check_attributes(
         memcpy(&number, &value->bits, 8);
         REQUIRE(value->kind >= VALUE_NULL && value->kind <= VALUE_TIME, "kind of a value");
         REQUIRE(value->kind == VALUE_STRING || value->size == 0, "size of a scalar");
-        if (value->kind == VALUE_STRING) check_text((const uint8_t *)(uintptr_t)value->bits, value->size, text_max, data, size);
+        if (value->kind == VALUE_STRING)
+            check_text((const uint8_t *)(uintptr_t)value->bits, value->size, text_max, data, size);
         if (value->kind == VALUE_DOUBLE) REQUIRE(isfinite(number), "a number that is not finite");
-        if (value->kind == VALUE_TIME) REQUIRE((int64_t)value->bits >= 0 && (int64_t)value->bits <= WIRE_TIME_US_MAX, "a time");
+        if (value->kind == VALUE_TIME)
+            REQUIRE((int64_t)value->bits >= 0 && (int64_t)value->bits <= WIRE_TIME_US_MAX,
+                    "a time");
         if (value->kind == VALUE_BOOL) REQUIRE(value->bits <= 1, "a bool");
         if (value->kind == VALUE_NULL) REQUIRE(!value->bits, "a null");
         for (uint32_t j = 0; j < i; j++) {
-            if (list[i].name_id != list[j].name_id || list[i].name_size != list[j].name_size) continue;
-            REQUIRE(!list[i].name_id && memcmp(list[i].name, list[j].name, list[i].name_size), "a duplicate");
+            if (list[i].name_id != list[j].name_id || list[i].name_size != list[j].name_size)
+                continue;
+            REQUIRE(!list[i].name_id && memcmp(list[i].name, list[j].name, list[i].name_size),
+                    "a duplicate");
         }
     }
 }
@@ -103,7 +117,8 @@ static void run_event(const uint8_t *data, uint32_t size, size_t arena_size) {
     wire_fault fault;
     int32_t status = wire_scan_event(data, size, &event, &memory, &fault);
     REQUIRE(memory.used <= memory.size, "the arena overflowed");
-    REQUIRE(event.event_id_size <= 128 && utf8_decodes(event.event_id, event.event_id_size), "the id to answer with");
+    REQUIRE(event.event_id_size <= 128 && utf8_decodes(event.event_id, event.event_id_size),
+            "the id to answer with");
     if (status == STATUS_ARENA_FULL) {
         REQUIRE(arena_size < (size_t)WIRE_EVENT_ARENA_SIZE, "the arena was promised to do");
         return;
@@ -154,7 +169,8 @@ static void run_decide(const uint8_t *data, uint32_t size, size_t arena_size) {
     check_text(decide.placement, decide.placement_size, 128, data, size);
     check_text(decide.scenario, decide.scenario_size, 8192, data, size);
     check_text(decide.persona, decide.persona_size, 8192, data, size);
-    REQUIRE(decide.max_variants >= 1 && decide.max_variants <= 100 && decide.require_consent <= 1, "constraints");
+    REQUIRE(decide.max_variants >= 1 && decide.max_variants <= 100 && decide.require_consent <= 1,
+            "constraints");
     REQUIRE(decide.at_us >= 0 && decide.at_us <= WIRE_TIME_US_MAX, "the time");
     REQUIRE(decide.device_type <= 5 && decide.channel <= 9 && decide.urgency <= 4, "an enum");
     check_attributes(decide.attributes, decide.attribute_count, 256, 8192, data, size);
@@ -195,7 +211,9 @@ static void run_name(const uint8_t *data, uint32_t size) {
     uint8_t *result = malloc(2 * (size_t)size + 1), *again = malloc(2 * (size_t)size + 1);
     uint32_t used = wire_canonical_name(data, size, result);
     REQUIRE(used <= 128 && used <= 2 * size, "size of a canonical name");
-    if (used) REQUIRE(wire_canonical_name(result, used, again) == used && !memcmp(result, again, used), "not idempotent");
+    if (used)
+        REQUIRE(wire_canonical_name(result, used, again) == used && !memcmp(result, again, used),
+                "not idempotent");
     free(result);
     free(again);
 }
