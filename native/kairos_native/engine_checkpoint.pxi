@@ -104,7 +104,9 @@ cdef class _EngineCheckpoints(_EnginePlans):
         cdef uint32_t count = 0
         cdef output chunk
         cdef int32_t status = STATUS_OK
-        cdef store_reader* reader = store_reader_new(self.view, &status)
+        cdef store_reader* reader
+        self.alive()
+        reader = store_reader_new(self.view, &status)
         must(status)
         memset(&chunk, 0, sizeof(chunk))
         memcpy(following, <const char*>key, key_size)

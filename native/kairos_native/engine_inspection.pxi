@@ -3,6 +3,7 @@
 
 cdef class _EngineInspection(_EngineCheckpoints):
     def dump(self, str database):
+        self.alive()
         databases = {"meta": STORE_META, "subjects": STORE_SUBJECTS, "identities": STORE_IDENTITIES,
                      "documents": STORE_DOCUMENTS, "plans": STORE_PLANS}
         if database == "dedupe":

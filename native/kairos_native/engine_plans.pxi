@@ -171,6 +171,7 @@ cdef class _EnginePlans(_EngineState):
         return key[:6]
 
     def activations(self, uint32_t tenant):
+        self.alive()
         found = []
         for key, value in self.walk(STORE_PLANS, self.tenant_prefix(tenant)):
             body = value[STORED_SIZE:]
@@ -178,4 +179,5 @@ cdef class _EnginePlans(_EngineState):
         return found
 
     def documents_of(self, uint32_t tenant):
+        self.alive()
         return {key[6:].decode(): value[STORED_SIZE:] for key, value in self.walk(STORE_DOCUMENTS, self.tenant_prefix(tenant))}

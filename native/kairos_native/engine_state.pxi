@@ -78,6 +78,8 @@ cdef class _EngineState:
         cdef int32_t status = STATUS_OK
         cdef uint32_t count = 0
         entries = []
+        if self.view == NULL:
+            raise EngineError("The engine is closed.", STATUS_DRAINING)
         reader = store_reader_new(self.view, &status)
         must(status)
         try:
