@@ -1,14 +1,13 @@
-/* Every stored and shared byte layout of the core: log frame, subject record, plan image, and the
- * value that passes between the parts. All integers are little endian; all structs are written
- * widest field first and without implicit padding, which the asserts below prove. A change of any
- * struct here needs a new version number and an ADR. */
+/* Every stored and shared byte layout: log frame, subject record, plan image, and the value that
+ * passes between the parts. Integers are little endian; structs are written widest field first
+ * without implicit padding, as the asserts prove. A changed struct needs a new version and an ADR. */
 #ifndef KAIROS_LAYOUT_H
 #define KAIROS_LAYOUT_H
 #include <stddef.h>
 #include <stdint.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "Kairos stores little-endian structs and reads them in place; a big-endian build needs a conversion layer."
+#error "Kairos stores little-endian structs and reads them in place; big-endian needs a conversion."
 #endif
 
 enum {
@@ -22,17 +21,16 @@ enum {
 };
 
 /* ------------------------------------------------------------------ values
- * One typed value. Strings point into the message, record or image that they were read from and
- * live as long as it. */
+ * One typed value. Strings live as long as the message, record or image that they point into. */
 enum kairos_value_kind {
     VALUE_ABSENT = 0,
     VALUE_NULL = 1,
-    VALUE_BOOL = 2,      /* bits: 0 or 1 */
-    VALUE_INT = 3,       /* bits: int64 */
-    VALUE_DOUBLE = 4,    /* bits: IEEE 754 double; never NaN or infinite from the wire, may be from arithmetic */
-    VALUE_STRING = 5,    /* bits: const uint8_t*, size: bytes of valid UTF-8 */
-    VALUE_TIME = 6,      /* bits: int64 microseconds since 1970-01-01 UTC */
-    VALUE_DURATION = 7   /* bits: int64 microseconds */
+    VALUE_BOOL = 2,     /* bits: 0 or 1 */
+    VALUE_INT = 3,      /* bits: int64 */
+    VALUE_DOUBLE = 4,   /* bits: IEEE 754; finite from the wire, not always from arithmetic */
+    VALUE_STRING = 5,   /* bits: const uint8_t*, size: bytes of valid UTF-8 */
+    VALUE_TIME = 6,     /* bits: int64 microseconds since 1970-01-01 UTC */
+    VALUE_DURATION = 7  /* bits: int64 microseconds */
 };
 
 typedef struct kairos_value {
@@ -44,49 +42,48 @@ typedef struct kairos_value {
 
 /* ------------------------------------------------------------------ log */
 enum kairos_frame_kind {
-    FRAME_EPOCH = 1,      /* payload: writer epoch u32, reserved u32; a new writer's first frame */
-    FRAME_EVENT = 2,      /* payload: raw kairos.v1.Event bytes as received */
-    FRAME_DOCUMENTS = 3,  /* payload: a batch of stored documents, opaque to the core but for its keys */
-    FRAME_ACTIVATION = 4, /* payload: kairos_activation */
-    FRAME_DECISION = 5,   /* payload: decision record; changes no state */
-    FRAME_SKIP = 6,       /* payload: the u64 sequence of a quarantined frame */
-    FRAME_TENANT = 7      /* payload: kairos_tenant_settings */
+    FRAME_EPOCH = 1,       /* payload: writer epoch u32, reserved u32; a new writer's first frame */
+    FRAME_EVENT = 2,       /* payload: raw kairos.v1.Event bytes as received */
+    FRAME_DOCUMENTS = 3,   /* payload: a batch of stored documents; the core reads only its keys */
+    FRAME_ACTIVATION = 4,  /* payload: kairos_activation */
+    FRAME_DECISION = 5,    /* payload: decision record; changes no state */
+    FRAME_SKIP = 6,        /* payload: the u64 sequence of a quarantined frame */
+    FRAME_TENANT = 7       /* payload: kairos_tenant_settings */
 };
 
 enum { FRAME_FLAG_SESSION_CLIENT = 1 };
 
-/* Sits at an 8-byte boundary; the payload follows and is zero-padded to 8 bytes.
- * A zero `size` ends a segment. */
+/* Sits at an 8-byte boundary; the payload follows, zero-padded to 8. `size` 0 ends a segment. */
 typedef struct kairos_frame {
-    uint32_t size;             /* bytes of header + payload + padding */
-    uint32_t crc;              /* crc32c (Castagnoli), continued from the segment's salt, of all after this field, padding included */
-    uint64_t sequence;         /* 1, 2, 3 … without gaps in one partition */
-    int64_t occurred_us;       /* as sent; equal to received_us where the sender gave none */
-    int64_t received_us;       /* never decreases along the log */
-    uint8_t subject_id[16];    /* zero where the frame has no subject */
-    uint32_t writer_epoch;     /* a frame with an older epoch than the last FRAME_EPOCH is ignored */
-    uint32_t batch_index;      /* position in its group commit: sequence - batch_index is the commit's first sequence */
+    uint32_t size;           /* bytes of header + payload + padding */
+    uint32_t crc;            /* crc32c from the segment's salt on, of all of `size` that follows */
+    uint64_t sequence;       /* 1, 2, 3 … without gaps in one partition */
+    int64_t occurred_us;     /* as sent; equal to received_us where the sender gave none */
+    int64_t received_us;     /* never decreases along the log */
+    uint8_t subject_id[16];  /* zero where the frame has no subject */
+    uint32_t writer_epoch;   /* a frame with an older epoch than the last FRAME_EPOCH is ignored */
+    uint32_t batch_index;    /* position in its group commit, begun by sequence - batch_index */
     uint32_t tenant;
-    uint32_t key_id;           /* 0: payload is not encrypted */
+    uint32_t key_id;         /* 0: payload is not encrypted */
     uint32_t payload_size;
     uint16_t partition;
     uint16_t semantics_version;
-    uint8_t format;            /* KAIROS_LOG_FORMAT */
-    uint8_t kind;              /* enum kairos_frame_kind */
+    uint8_t format;          /* KAIROS_LOG_FORMAT */
+    uint8_t kind;            /* enum kairos_frame_kind */
     uint16_t flags;
     uint32_t reserved;
 } kairos_frame;
 
 typedef struct kairos_segment_header {
-    uint8_t magic[8];          /* "KAIROLOG" */
+    uint8_t magic[8];       /* "KAIROLOG" */
     uint64_t first_sequence;
     int64_t created_us;
     uint32_t format;
     uint32_t partition;
-    uint32_t writer_epoch;     /* frames of older epochs in this segment are ignored, also by a reader that starts here */
-    uint32_t salt;             /* random; a frame that strayed here, or that a payload imitates, has another crc */
+    uint32_t writer_epoch;  /* older epochs' frames are ignored, also by readers that start here */
+    uint32_t salt;          /* random; a stray frame, or one in a payload, has another crc */
     uint8_t reserved[20];
-    uint32_t crc;              /* crc32c of the bytes before this field */
+    uint32_t crc;           /* crc32c of the bytes before this field */
 } kairos_segment_header;
 
 typedef struct kairos_activation {
@@ -108,9 +105,9 @@ typedef struct kairos_tenant_settings {
 
 /* Precedes every value of the view that is not a subject record. */
 typedef struct kairos_stored {
-    uint64_t sequence;         /* log sequence that last touched the value */
-    uint32_t checksum;         /* crc32c of sequence, version, and the bytes that follow this header */
-    uint16_t version;          /* schema version of the value's kind */
+    uint64_t sequence;  /* log sequence that last touched the value */
+    uint32_t checksum;  /* crc32c of sequence, version, and the bytes that follow this header */
+    uint16_t version;   /* schema version of the value's kind */
     uint16_t reserved;
 } kairos_stored;
 
@@ -142,20 +139,20 @@ typedef struct kairos_record {
 } kairos_record;
 
 typedef struct kairos_session {
-    uint64_t key;                 /* 64-bit hash of the client's session id; 0: opened by the gap rule */
+    uint64_t key;      /* 64-bit hash of the client's session id; 0: opened by the gap rule */
     int64_t start_us;
     int64_t last_us;
-    uint64_t ordinal;             /* 1-based; 0: unused entry */
+    uint64_t ordinal;  /* 1-based; 0: unused entry */
     uint64_t event_count;
     uint64_t reserved;
 } kairos_session;
 
 enum kairos_entry_tag {
-    ENTRY_TRAIT = 1,              /* name and value; newest occurred time wins, ties: later sequence */
-    ENTRY_CONSENT = 2,            /* id = purpose bit; time_us of the last change by occurred time; value_bits 1 granted, 0 denied */
-    ENTRY_SLOT_TEXT = 3,          /* id = slot id; the text of a LAST or FIRST slot */
-    ENTRY_SEGMENTS = 4,           /* reserved for membership bits */
-    ENTRY_RECENT = 5              /* reserved for recent events */
+    ENTRY_TRAIT = 1,      /* name and value; newest occurred time wins, ties: later sequence */
+    ENTRY_CONSENT = 2,    /* id = purpose bit; newest occurred time wins; 1 granted, 0 denied */
+    ENTRY_SLOT_TEXT = 3,  /* id = slot id; the text of a LAST or FIRST slot */
+    ENTRY_SEGMENTS = 4,   /* reserved for membership bits */
+    ENTRY_RECENT = 5      /* reserved for recent events */
 };
 
 /* Followed by name_size + text_size bytes and zero padding to 8. */
@@ -173,54 +170,54 @@ typedef struct kairos_entry {
 
 /* ------------------------------------------------------------------ slots */
 enum kairos_slot_kind {
-    SLOT_COUNT = 1,               /* int64 lifetime count                                  8 bytes */
-    SLOT_SUM_INT = 2,             /* int64 lifetime sum, saturating                         8 */
-    SLOT_SUM_DOUBLE = 3,          /* double lifetime sum in log order                       8 */
-    SLOT_DECAYED = 4,             /* double value, int64 time_us of that value             16 */
-    SLOT_WINDOW_COUNT = 5,        /* int64 newest bucket + 1 (0: empty), uint32[buckets]    8 + 4 n */
-    SLOT_WINDOW_SUM_INT = 6,      /* int64 newest bucket + 1, int64[buckets]                8 + 8 n */
-    SLOT_WINDOW_SUM_DOUBLE = 7,   /* int64 newest bucket + 1, double[buckets]               8 + 8 n */
-    SLOT_LAST = 8,                /* kairos_slot_value                                     24 */
-    SLOT_FIRST = 9                /* kairos_slot_value                                     24 */
+    SLOT_COUNT = 1,              /* int64 lifetime count                                 8 bytes */
+    SLOT_SUM_INT = 2,            /* int64 lifetime sum, saturating                        8 */
+    SLOT_SUM_DOUBLE = 3,         /* double lifetime sum in log order                      8 */
+    SLOT_DECAYED = 4,            /* double value, int64 time_us of that value            16 */
+    SLOT_WINDOW_COUNT = 5,       /* int64 newest bucket + 1 (0: empty), uint32[buckets]   8 + 4 n */
+    SLOT_WINDOW_SUM_INT = 6,     /* int64 newest bucket + 1, int64[buckets]               8 + 8 n */
+    SLOT_WINDOW_SUM_DOUBLE = 7,  /* int64 newest bucket + 1, double[buckets]              8 + 8 n */
+    SLOT_LAST = 8,               /* kairos_slot_value                                    24 */
+    SLOT_FIRST = 9               /* kairos_slot_value                                    24 */
 };
 enum kairos_slot_scope { SLOT_SCOPE_SUBJECT = 0, SLOT_SCOPE_SESSION = 1 };
 
 typedef struct kairos_slot_value {
-    uint64_t bits;                /* scalar; strings live in an ENTRY_SLOT_TEXT */
-    int64_t time_us;              /* occurred time of the event kept */
-    uint32_t reserved;            /* 1: an event is kept; 0 (all bytes zero, as every empty slot): never */
-    uint8_t kind;                 /* enum kairos_value_kind; VALUE_ABSENT: the event had no such attribute */
+    uint64_t bits;      /* scalar; strings live in an ENTRY_SLOT_TEXT */
+    int64_t time_us;    /* occurred time of the event kept */
+    uint32_t reserved;  /* 1: an event is kept; 0 (all bytes zero, as every empty slot): never */
+    uint8_t kind;       /* enum kairos_value_kind; VALUE_ABSENT: the event had no such attribute */
     uint8_t padding[3];
 } kairos_slot_value;
 
 /* ------------------------------------------------------------------ plan image
  * kairos_image_header | kairos_section[SECTION_COUNT] | sections, each at a 64-byte boundary. */
 enum kairos_section_id {
-    SECTION_STRINGS = 0,          /* bytes */
-    SECTION_DICTIONARY = 1,       /* kairos_dictionary_entry[power of two] */
-    SECTION_EVENT_FIELDS = 2,     /* kairos_field[]; the first EVENT_FIELD_FIXED are the well-known ones */
-    SECTION_CONTEXT_FIELDS = 3,   /* kairos_field[]; the first CONTEXT_FIELD_FIXED are the well-known ones */
-    SECTION_TRAITS = 4,           /* kairos_field[] */
-    SECTION_SLOTS = 5,            /* kairos_slot[], index = slot id of the tenant */
-    SECTION_TYPE_SLOTS = 6,       /* kairos_range[event type id] into SLOT_LIST; type id 0 = any unknown type */
-    SECTION_SLOT_LIST = 7,        /* uint32 slot ids */
-    SECTION_LEAVES = 8,           /* kairos_leaf[] */
-    SECTION_OPERANDS = 9,         /* kairos_operand[] */
-    SECTION_DERIVED = 10,         /* kairos_derived[] */
-    SECTION_TERMS = 11,           /* kairos_term[] */
-    SECTION_INDEXES = 12,         /* kairos_index[INDEX_COUNT] */
-    SECTION_COLUMNS = 13,         /* kairos_column[] of all indexes */
-    SECTION_THRESHOLDS = 14,      /* kairos_number[] */
-    SECTION_ROWS = 15,            /* uint64 words; each row is a multiple of 8 words */
-    SECTION_CONJUNCTIONS = 16,    /* kairos_conjunction[] */
-    SECTION_RULES = 17,           /* kairos_rule[] */
-    SECTION_BLOBS = 18,           /* bytes: pre-encoded protobuf */
-    SECTION_PLACEMENTS = 19,      /* kairos_placement[] */
-    SECTION_CANDIDATES = 20,      /* kairos_candidate[] */
-    SECTION_SCORE_SOURCES = 21,   /* kairos_source[] */
-    SECTION_SCORE_WEIGHTS = 22,   /* float32 */
-    SECTION_TRIGGER_NAMES = 23,   /* kairos_text[trigger number]; numbers are never reused */
-    SECTION_META = 24,            /* UTF-8 JSON: registry, texts for explain; the core never reads it */
+    SECTION_STRINGS = 0,         /* bytes */
+    SECTION_DICTIONARY = 1,      /* kairos_dictionary_entry[power of two] */
+    SECTION_EVENT_FIELDS = 2,    /* kairos_field[]; first the EVENT_FIELD_FIXED well-known ones */
+    SECTION_CONTEXT_FIELDS = 3,  /* kairos_field[]; first the CONTEXT_FIELD_FIXED well-known ones */
+    SECTION_TRAITS = 4,          /* kairos_field[] */
+    SECTION_SLOTS = 5,           /* kairos_slot[], index = slot id of the tenant */
+    SECTION_TYPE_SLOTS = 6,      /* kairos_range[event type id] into SLOT_LIST; 0: unknown type */
+    SECTION_SLOT_LIST = 7,       /* uint32 slot ids */
+    SECTION_LEAVES = 8,          /* kairos_leaf[] */
+    SECTION_OPERANDS = 9,        /* kairos_operand[] */
+    SECTION_DERIVED = 10,        /* kairos_derived[] */
+    SECTION_TERMS = 11,          /* kairos_term[] */
+    SECTION_INDEXES = 12,        /* kairos_index[INDEX_COUNT] */
+    SECTION_COLUMNS = 13,        /* kairos_column[] of all indexes */
+    SECTION_THRESHOLDS = 14,     /* kairos_number[] */
+    SECTION_ROWS = 15,           /* uint64 words; each row is a multiple of 8 words */
+    SECTION_CONJUNCTIONS = 16,   /* kairos_conjunction[] */
+    SECTION_RULES = 17,          /* kairos_rule[] */
+    SECTION_BLOBS = 18,          /* bytes: pre-encoded protobuf */
+    SECTION_PLACEMENTS = 19,     /* kairos_placement[] */
+    SECTION_CANDIDATES = 20,     /* kairos_candidate[] */
+    SECTION_SCORE_SOURCES = 21,  /* kairos_source[] */
+    SECTION_SCORE_WEIGHTS = 22,  /* float32 */
+    SECTION_TRIGGER_NAMES = 23,  /* kairos_text[trigger number]; numbers are never reused */
+    SECTION_META = 24,           /* UTF-8 JSON: registry, texts for explain; not for the core */
     SECTION_COUNT = 25
 };
 
@@ -250,8 +247,7 @@ typedef struct kairos_image_header {
 typedef struct kairos_text { uint32_t offset; uint32_t size; } kairos_text;     /* into STRINGS */
 typedef struct kairos_range { uint32_t first; uint32_t count; } kairos_range;
 
-/* Spaces of the one dictionary. SPACE_VALUE + column index holds the known strings of that
- * column: id = bucket. */
+/* Spaces of the one dictionary. SPACE_VALUE + column: its known strings, id = bucket. */
 enum kairos_space {
     SPACE_EVENT_TYPE = 1,         /* id = event type id, from 1 */
     SPACE_EVENT_FIELD = 2,        /* id = index in EVENT_FIELDS; canonical names */
@@ -264,44 +260,47 @@ enum kairos_space {
 };
 
 typedef struct kairos_dictionary_entry {
-    uint64_t hash;                /* kairos_hash64(space, text) */
-    uint32_t space;               /* 0: empty entry */
+    uint64_t hash;   /* kairos_hash64(space, text) */
+    uint32_t space;  /* 0: empty entry */
     uint32_t id;
     kairos_text text;
-} kairos_dictionary_entry;        /* linear probing from hash & (count - 1); load at most one half */
+} kairos_dictionary_entry;  /* linear probing from hash & (count - 1); load at most one half */
 
-enum kairos_field_type { FIELD_DYN = 0, FIELD_BOOL = 2, FIELD_INT = 3, FIELD_DOUBLE = 4, FIELD_STRING = 5, FIELD_TIME = 6 };
+enum kairos_field_type { FIELD_DYN = 0, FIELD_BOOL = 2, FIELD_INT = 3, FIELD_DOUBLE = 4,
+                         FIELD_STRING = 5, FIELD_TIME = 6 };
 
 typedef struct kairos_field {
-    kairos_text name;             /* canonical */
-    uint32_t type;                /* enum kairos_field_type: FIELD_DYN accepts all, FIELD_DOUBLE turns int into double */
+    kairos_text name;  /* canonical */
+    uint32_t type;     /* enum kairos_field_type: DYN accepts all, DOUBLE turns int into double */
     uint32_t reserved;
 } kairos_field;
 
 enum kairos_event_field {
-    EVENT_FIELD_TYPE = 0, EVENT_FIELD_TIME = 1, EVENT_FIELD_SESSION_ID = 2, EVENT_FIELD_DEVICE_TYPE = 3,
-    EVENT_FIELD_CHANNEL = 4, EVENT_FIELD_URGENCY = 5, EVENT_FIELD_PERSONA = 6, EVENT_FIELD_URL = 7,
-    EVENT_FIELD_REFERRER = 8, EVENT_FIELD_VALUE_MINOR = 9, EVENT_FIELD_CURRENCY_CODE = 10, EVENT_FIELD_LATE = 11,
+    EVENT_FIELD_TYPE = 0, EVENT_FIELD_TIME = 1, EVENT_FIELD_SESSION_ID = 2,
+    EVENT_FIELD_DEVICE_TYPE = 3, EVENT_FIELD_CHANNEL = 4, EVENT_FIELD_URGENCY = 5,
+    EVENT_FIELD_PERSONA = 6, EVENT_FIELD_URL = 7, EVENT_FIELD_REFERRER = 8,
+    EVENT_FIELD_VALUE_MINOR = 9, EVENT_FIELD_CURRENCY_CODE = 10, EVENT_FIELD_LATE = 11,
     EVENT_FIELD_FIXED = 12
 };
 enum kairos_context_field {
-    CONTEXT_FIELD_CHANNEL = 0, CONTEXT_FIELD_PLACEMENT = 1, CONTEXT_FIELD_SCENARIO = 2, CONTEXT_FIELD_DEVICE_TYPE = 3,
-    CONTEXT_FIELD_PERSONA = 4, CONTEXT_FIELD_URGENCY = 5, CONTEXT_FIELD_FIXED = 6
+    CONTEXT_FIELD_CHANNEL = 0, CONTEXT_FIELD_PLACEMENT = 1, CONTEXT_FIELD_SCENARIO = 2,
+    CONTEXT_FIELD_DEVICE_TYPE = 3, CONTEXT_FIELD_PERSONA = 4, CONTEXT_FIELD_URGENCY = 5,
+    CONTEXT_FIELD_FIXED = 6
 };
 
 /* Where a column, a term or a score feature reads its value. */
 enum kairos_source_kind {
-    SOURCE_EVENT = 1,             /* id: event field */
-    SOURCE_CONTEXT = 2,           /* id: context field */
-    SOURCE_TRAIT = 3,             /* id: trait index */
-    SOURCE_SLOT = 4,              /* id: slot id; part: enum kairos_slot_part; includes the event being evaluated */
-    SOURCE_SLOT_PREVIOUS = 5,     /* the same before the event */
-    SOURCE_DERIVED = 6,           /* id: index in DERIVED */
+    SOURCE_EVENT = 1,          /* id: event field */
+    SOURCE_CONTEXT = 2,        /* id: context field */
+    SOURCE_TRAIT = 3,          /* id: trait index */
+    SOURCE_SLOT = 4,           /* id: slot id; part: enum kairos_slot_part; the event included */
+    SOURCE_SLOT_PREVIOUS = 5,  /* the same before the event */
+    SOURCE_DERIVED = 6,        /* id: index in DERIVED */
     SOURCE_DERIVED_PREVIOUS = 7,
-    SOURCE_CONSENT = 8,           /* id: purpose bit; VALUE_BOOL, absent where never stated */
-    SOURCE_SESSION = 9,           /* id: enum kairos_session_field */
-    SOURCE_PROFILE = 10,          /* id: enum kairos_profile_field */
-    SOURCE_NOW = 11               /* VALUE_TIME */
+    SOURCE_CONSENT = 8,        /* id: purpose bit; VALUE_BOOL, absent where never stated */
+    SOURCE_SESSION = 9,        /* id: enum kairos_session_field */
+    SOURCE_PROFILE = 10,       /* id: enum kairos_profile_field */
+    SOURCE_NOW = 11            /* VALUE_TIME */
 };
 enum kairos_slot_part {
     PART_VALUE = 0,               /* counts and sums: the number; LAST and FIRST: the kept value */
@@ -309,12 +308,14 @@ enum kairos_slot_part {
     PART_AGE = 2                  /* now - time, VALUE_DURATION */
 };
 enum kairos_session_field {
-    SESSION_FIELD_EVENT_COUNT = 0, SESSION_FIELD_START_TIME = 1, SESSION_FIELD_DURATION = 2, SESSION_FIELD_ORDINAL = 3,
+    SESSION_FIELD_EVENT_COUNT = 0, SESSION_FIELD_START_TIME = 1, SESSION_FIELD_DURATION = 2,
+    SESSION_FIELD_ORDINAL = 3,
     SESSION_FIELD_IS_NEW = 4      /* true: the event opened the session; false in a decision */
 };
 enum kairos_profile_field {
-    PROFILE_FIELD_EVENT_COUNT = 0, PROFILE_FIELD_SESSION_COUNT = 1, PROFILE_FIELD_FIRST_SEEN_TIME = 2,
-    PROFILE_FIELD_LAST_SEEN_TIME = 3, PROFILE_FIELD_AGE = 4 /* now - first seen */
+    PROFILE_FIELD_EVENT_COUNT = 0, PROFILE_FIELD_SESSION_COUNT = 1,
+    PROFILE_FIELD_FIRST_SEEN_TIME = 2, PROFILE_FIELD_LAST_SEEN_TIME = 3,
+    PROFILE_FIELD_AGE = 4         /* now - first seen */
 };
 
 typedef struct kairos_source {
@@ -325,25 +326,26 @@ typedef struct kairos_source {
 } kairos_source;
 
 typedef struct kairos_slot {
-    int64_t window_us;            /* windows: buckets * bucket_us >= asked window */
+    int64_t window_us;      /* windows: buckets * bucket_us >= asked window */
     int64_t bucket_us;
-    double decay_per_us;          /* DECAYED: ln 2 / half-life */
-    double weight;                /* DECAYED: added per event */
-    uint32_t offset;              /* in the slot region, or in a session's slot bytes; never changes for a slot id */
+    double decay_per_us;    /* DECAYED: ln 2 / half-life */
+    double weight;          /* DECAYED: added per event */
+    uint32_t offset;        /* in the slot region or a session's bytes; the same for ever */
     uint32_t size;
-    uint32_t event_type;          /* event type id; 0: any type */
-    uint32_t filter_first;        /* leaves over event fields (leaf.column = event field index), all must hold */
+    uint32_t event_type;    /* event type id; 0: any type */
+    uint32_t filter_first;  /* leaves over event fields (leaf.column: field index), all must hold */
     uint32_t filter_count;
-    uint32_t value_field;         /* event field read by SUM, LAST, FIRST; UINT32_MAX: none */
+    uint32_t value_field;   /* event field read by SUM, LAST, FIRST; UINT32_MAX: none */
     uint32_t bucket_count;
-    uint8_t kind;                 /* enum kairos_slot_kind; 0: a retired id without a reader */
-    uint8_t scope;                /* enum kairos_slot_scope */
+    uint8_t kind;           /* enum kairos_slot_kind; 0: a retired id without a reader */
+    uint8_t scope;          /* enum kairos_slot_scope */
     uint8_t reserved[2];
 } kairos_slot;
 
 enum kairos_leaf_op {
     LEAF_EQ = 1, LEAF_NE = 2, LEAF_LT = 3, LEAF_LE = 4, LEAF_GT = 5, LEAF_GE = 6,
-    LEAF_NOT_LT = 7, LEAF_NOT_LE = 8, LEAF_NOT_GT = 9, LEAF_NOT_GE = 10,   /* present, comparable, and not … (NaN: true) */
+    /* present, comparable, and not … (NaN: true) */
+    LEAF_NOT_LT = 7, LEAF_NOT_LE = 8, LEAF_NOT_GT = 9, LEAF_NOT_GE = 10,
     LEAF_IN = 11, LEAF_NOT_IN = 12, LEAF_HAS = 13, LEAF_NOT_HAS = 14
 };
 
@@ -379,34 +381,36 @@ typedef struct kairos_derived {
 enum kairos_index_id { INDEX_TRIGGERS = 0, INDEX_DECIDE = 1, INDEX_COUNT = 2 };
 
 typedef struct kairos_index {
-    uint64_t row_first;           /* first word of this index in ROWS */
+    uint64_t row_first;   /* first word of this index in ROWS */
     uint32_t column_first, column_count;
     uint32_t conjunction_first, conjunction_count;
     uint32_t rule_first, rule_count;
-    uint32_t word_count;          /* words per row: multiple of 8, >= ceil(conjunction_count / 64) */
+    uint32_t word_count;  /* words per row: multiple of 8, >= ceil(conjunction_count / 64) */
     uint32_t reserved;
 } kairos_index;
 
-/* Buckets of a column, in this order. A dense column owns one row per bucket; bit c of a row = "a
- * value in this bucket does not rule conjunction c out". A leaf that its bucket decides exactly
- * needs no residual. */
+/* Buckets of a column, in this order. In a dense column each owns a row; bit c = "such a value does
+ * not rule conjunction c out". A leaf that its bucket decides exactly needs no residual. */
 enum kairos_bucket {
-    BUCKET_ABSENT = 0, BUCKET_NULL = 1, BUCKET_FALSE = 2, BUCKET_TRUE = 3, BUCKET_STRING_OTHER = 4, BUCKET_NAN = 5,
-    BUCKET_KIND_OTHER = 6,        /* a number, time or duration in a column whose thresholds are of another class */
-    BUCKET_ORDER_FIRST = 7        /* then 2 n + 1: below t0, at t0, between t0 and t1, …, above t(n-1); then known strings */
+    BUCKET_ABSENT = 0, BUCKET_NULL = 1, BUCKET_FALSE = 2, BUCKET_TRUE = 3, BUCKET_STRING_OTHER = 4,
+    BUCKET_NAN = 5,
+    BUCKET_KIND_OTHER = 6,  /* number, time or duration; the thresholds are of another class */
+    /* then 2 n + 1: below t0, at t0, between t0 and t1, …, above t(n-1); then known strings */
+    BUCKET_ORDER_FIRST = 7
 };
 enum kairos_threshold_class { CLASS_NUMBER = 0, CLASS_TIME = 1, CLASS_DURATION = 2 };
 
 typedef struct kairos_column {
-    uint64_t row_word;            /* word of bucket 0's row in ROWS; rows follow each other; UINT64_MAX: not dense */
+    uint64_t row_word;         /* bucket 0's row in ROWS, others follow; UINT64_MAX: not dense */
     kairos_source source;
-    uint32_t threshold_first;     /* sorted, distinct by exact numeric value */
+    uint32_t threshold_first;  /* sorted, distinct by exact numeric value */
     uint32_t threshold_count;
-    uint32_t string_count;        /* known strings: buckets BUCKET_ORDER_FIRST + 2 n + 1 + i */
-    uint32_t threshold_class;     /* enum kairos_threshold_class */
+    uint32_t string_count;     /* known strings: buckets BUCKET_ORDER_FIRST + 2 n + 1 + i */
+    uint32_t threshold_class;  /* enum kairos_threshold_class */
 } kairos_column;
 
-typedef struct kairos_number { uint64_t bits; uint32_t kind; uint32_t reserved; } kairos_number;  /* VALUE_INT or VALUE_DOUBLE */
+/* VALUE_INT or VALUE_DOUBLE */
+typedef struct kairos_number { uint64_t bits; uint32_t kind; uint32_t reserved; } kairos_number;
 
 typedef struct kairos_conjunction {
     uint32_t rule;                /* index in RULES, absolute */
@@ -416,32 +420,32 @@ typedef struct kairos_conjunction {
 } kairos_conjunction;             /* conjunctions are sorted by rule */
 
 typedef struct kairos_rule {
-    uint32_t number;              /* triggers: trigger number; decide: candidate-independent rule number */
+    uint32_t number;       /* triggers: trigger number; decide: candidate-independent rule number */
     int32_t priority;
-    uint32_t blob_offset;         /* triggers: one encoded FiredTrigger (without field tag and length) */
+    uint32_t blob_offset;  /* triggers: one encoded FiredTrigger (without field tag and length) */
     uint32_t blob_size;
 } kairos_rule;
 
 typedef struct kairos_placement {
     uint32_t candidate_first, candidate_count;
     uint32_t source_first, source_count;  /* score features of this placement */
-    uint64_t weight_first;        /* in SCORE_WEIGHTS: source_count rows of weight_stride floats, candidate minor */
-    uint32_t weight_stride;       /* candidate_count rounded up to 16 */
-    uint32_t fallback;            /* candidate (absolute) shown when nothing else is allowed; UINT32_MAX: none */
+    uint64_t weight_first;   /* in SCORE_WEIGHTS: [source_count][weight_stride], candidate minor */
+    uint32_t weight_stride;  /* candidate_count rounded up to 16 */
+    uint32_t fallback;       /* candidate (absolute) if no other is allowed; UINT32_MAX: none */
     kairos_text name;
 } kairos_placement;
 
 enum { CANDIDATE_FLAG_LOGISTIC = 1, CANDIDATE_FLAG_FALLBACK = 2 };
 
 typedef struct kairos_candidate {
-    uint64_t consent_mask;        /* purposes that must all be granted where the request requires consent */
-    int64_t start_us;             /* shown from here (inclusive); INT64_MIN: no start */
-    int64_t end_us;               /* shown before here; INT64_MAX: no end */
-    uint32_t rule;                /* eligibility: index in RULES; UINT32_MAX: always eligible */
-    int32_t priority;             /* greater goes first */
-    float bias;                   /* score = bias + sum over features, in feature order; logistic where flagged */
+    uint64_t consent_mask;  /* purposes, all to be granted where the request requires consent */
+    int64_t start_us;       /* shown from here (inclusive); INT64_MIN: no start */
+    int64_t end_us;         /* shown before here; INT64_MAX: no end */
+    uint32_t rule;          /* eligibility: index in RULES; UINT32_MAX: always eligible */
+    int32_t priority;       /* greater goes first */
+    float bias;             /* score = bias + sum in feature order; logistic where flagged */
     uint32_t ttl_s;
-    uint32_t blob_offset;         /* encoded fields of kairos.v1.Decision that do not change */
+    uint32_t blob_offset;   /* encoded fields of kairos.v1.Decision that do not change */
     uint32_t blob_size;
     uint32_t flags;
     uint32_t reserved;
@@ -473,7 +477,8 @@ typedef struct kairos_decision {
 
 /* ------------------------------------------------------------------ proofs */
 #define KAIROS_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has another size")
-#define KAIROS_AT(type, field, offset) _Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
+#define KAIROS_AT(type, field, offset) \
+    _Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
 KAIROS_SIZE(kairos_value, 16);
 KAIROS_SIZE(kairos_frame, 80);
 KAIROS_AT(kairos_frame, sequence, 8);
@@ -507,7 +512,8 @@ KAIROS_SIZE(kairos_rule, 16);
 KAIROS_SIZE(kairos_placement, 40);
 KAIROS_SIZE(kairos_candidate, 56);
 KAIROS_SIZE(kairos_decision, 128);
-_Static_assert(sizeof(kairos_frame) % 8 == 0 && sizeof(kairos_record) % 8 == 0, "frames and records stay 8-byte aligned");
+_Static_assert(sizeof(kairos_frame) % 8 == 0 && sizeof(kairos_record) % 8 == 0,
+               "frames and records stay 8-byte aligned");
 #undef KAIROS_SIZE
 #undef KAIROS_AT
 #endif
