@@ -1,6 +1,6 @@
 /* Every stored and shared byte layout: log frame, subject record, plan image, and the value that
  * passes between the parts. Integers are little endian; structs are written widest field first
- * without implicit padding, as the asserts prove. A changed struct needs a new version and an ADR. */
+ * without implicit padding, as the asserts prove. A changed struct needs a new version and ADR. */
 #ifndef KAIROS_LAYOUT_H
 #define KAIROS_LAYOUT_H
 #include <stddef.h>
