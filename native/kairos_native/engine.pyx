@@ -95,6 +95,9 @@ cdef class Engine(_EngineCalls):
     cdef start(self, int partition, uint64_t map_size, uint64_t segment_size, int64_t now_us, str kernel, texts):
         self.slot_names = {}
         self.plans.entries = <plan_entry*>calloc(PLANS_LOADED_MAX, sizeof(plan_entry))
+        if kernel and KERNELS.get(kernel, UINT32_MAX) > match_kernel_best():
+            known = ", ".join(name for name, number in KERNELS.items() if number <= match_kernel_best())
+            raise EngineError(f"The kernel {kernel!r} is not one that this processor has ({known}).", STATUS_NOT_IMPLEMENTED)
         self.state.core.kernel = KERNELS[kernel] if kernel else match_kernel_best()
         self.state.core.partition = <uint16_t>partition
         self.state.core.plans = &self.plans

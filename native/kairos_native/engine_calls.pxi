@@ -1,6 +1,12 @@
 # Requests: checked, committed, decided, read.
 
 
+cdef mark(list requests, bint committed):
+    cdef Pending pending
+    for pending in requests:
+        pending.committed = committed
+
+
 cdef class _EngineCalls(_EngineInspection):
     cdef Pending check(self, uint32_t tenant, bytes request, int64_t received_us, bint batch):
         cdef Pending pending
@@ -43,37 +49,39 @@ cdef class _EngineCalls(_EngineInspection):
         cdef pending_request** requests
         cdef Pending pending
         cdef uint32_t i
-        cdef int32_t status
+        cdef int32_t reserved = STATUS_OK, status = STATUS_OK
         self.alive()
         if self.failed:
             raise EngineError("A group commit failed before; the process must end and start again.", STATUS_DRAINING)
-        for pending in held:
-            if pending.engine is not self or pending.committed:
-                raise ValueError("a request belongs to the engine that checked it and is committed once")
         requests = <pending_request**>malloc((count + 1) * sizeof(pending_request*))
         if requests == NULL:
             raise MemoryError
         for i in range(count):
             pending = held[i]
-            requests[i] = &pending.request
-        with nogil:
-            status = commit_reserve(&self.state, requests, count)
-        if status == STATUS_OK:
-            for pending in held:
-                pending.committed = True
-            with nogil:
-                status = commit_run(&self.state, requests, count)
-            if status != STATUS_OK:
-                self.failed = True
+            if pending.engine is not self or pending.committed:
+                mark(held[:i], False)
                 free(requests)
-                raise EngineError(f"A group commit failed with {STATUS_NAMES.get(status, status)}; the process must end and "
-                                  "start again: what was acknowledged is in the log.", status)
+                raise ValueError("a request belongs to the engine that checked it and is committed once")
+            # Marked at once, so that one that stands in the group twice is found.
+            pending.committed = True
+            requests[i] = &pending.request
+        # One stretch without the GIL: taking it back in the middle could cost a switch interval of the event loop.
+        with nogil:
+            reserved = commit_reserve(&self.state, requests, count)
+            if reserved == STATUS_OK:
+                status = commit_run(&self.state, requests, count)
         free(requests)
-        if status == STATUS_DISK_FULL or status == STATUS_MAP_FULL:
-            raise Refusal(status)
-        if status == STATUS_BATCH_TOO_LARGE:
-            raise ValueError(f"a group commit may hold {KAIROS_COMMIT_RECORDS_MAX} records")
-        must(status)
+        if status != STATUS_OK:
+            self.failed = True
+            raise EngineError(f"A group commit failed with {STATUS_NAMES.get(status, status)}; the process must end and "
+                              "start again: what was acknowledged is in the log.", status)
+        if reserved != STATUS_OK:
+            mark(held, False)
+            if reserved == STATUS_DISK_FULL or reserved == STATUS_MAP_FULL:
+                raise Refusal(reserved)
+            if reserved == STATUS_BATCH_TOO_LARGE:
+                raise ValueError(f"a group commit may hold {KAIROS_COMMIT_RECORDS_MAX} records")
+            must(reserved)
 
     cdef bytes answered(self, int32_t status, wire_fault* fault):
         if status != STATUS_OK:
