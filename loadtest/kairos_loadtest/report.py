@@ -43,13 +43,17 @@ def verdict_rows(verdicts: list[Verdict]) -> list[dict[str, Any]]:
 def run_text(run: Run) -> str:
     """Returns one scenario's report for people."""
     lines = [
-        f"{run['scenario']}: {run['sent']:,} calls offered at {run['offered_per_s']:,.0f}/s (Poisson)",
+        (
+            f"{run['scenario']}: {run['sent']:,} calls offered at {run['offered_per_s']:,.0f}/s "
+            "(Poisson)"
+        ),
         f"  answered {run['answered_per_s']:,.0f} calls/s with {run['events_per_s']:,.0f} events/s",
     ]
     if "server" in run:
         server = run["server"]
         lines.append(
-            f"  server: {server['cpu_percent']:.0f} % of a core, {server['memory_bytes'] / 1e6:,.0f} MB resident"
+            f"  server: {server['cpu_percent']:.0f} % of a core, "
+            f"{server['memory_bytes'] / 1e6:,.0f} MB resident"
         )
     heads = ("p50", "p90", "p95", "p99", "p99.9", "max")
     lines.append("  " + f"{'ms':<28}" + "".join(f"{head:>10}" for head in heads))
@@ -83,6 +87,7 @@ def run_text(run: Run) -> str:
             else "missed (reported only)"
         )
         lines.append(
-            f"  budget {verdict['kind']} {verdict['figure']} <= {verdict['limit_us'] / 1000:g} ms: {value}: {state}"
+            f"  budget {verdict['kind']} {verdict['figure']} <= {verdict['limit_us'] / 1000:g} ms: "
+            f"{value}: {state}"
         )
     return "\n".join(lines) + "\n"

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-FORMAT: Final = {"product": "kairos", "folder": 1, "log": 1, "view": "lmdb-0.9", "record": 1, "image": 1}
-NETWORK_FILE_SYSTEMS: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "lustre"}
-)
+FORMAT: Final = {
+    "product": "kairos", "folder": 1, "log": 1, "view": "lmdb-0.9", "record": 1, "image": 1,
+}  # fmt: skip
+NETWORK_FILE_SYSTEMS: Final = frozenset({
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.glusterfs",
+    "fuse.sshfs", "lustre",
+})  # fmt: skip
 BOOT_ID_PATH: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -76,12 +79,17 @@ def take_folder(path: str) -> Folder:
         root.mkdir(parents=True, exist_ok=True)
         lock = os.open(root / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise FolderError(f"The data folder {root} cannot be written: {error.strerror}. Choose another folder.") from error
+        raise FolderError(
+            f"The data folder {root} cannot be written: {error.strerror}. Choose another folder."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise FolderError(f"The data folder {root} is in use by another process. Stop it, or choose another folder.") from error
+        raise FolderError(
+            f"The data folder {root} is in use by another process. Stop it, "
+            "or choose another folder."
+        ) from error
     folder = Folder(root, lock)
     try:
         _check_file_system(root)
@@ -91,7 +99,10 @@ def take_folder(path: str) -> Folder:
     except BaseException as error:
         folder.release()
         if isinstance(error, OSError):
-            raise FolderError(f"The data folder {root} cannot be written: {error.strerror}. Choose another folder.") from error
+            raise FolderError(
+                f"The data folder {root} cannot be written: {error.strerror}. "
+                "Choose another folder."
+            ) from error
         raise
     return folder
 
@@ -109,23 +120,31 @@ def _check_file_system(root: Path) -> None:
             if inside and len(mount) >= len(best):
                 best, kind = mount, rest.split()[0]
     if kind in NETWORK_FILE_SYSTEMS:
-        raise FolderError(f"The data folder {root} is on a network file system ({kind}). Choose a folder on a local disk.")
+        raise FolderError(
+            f"The data folder {root} is on a network file system ({kind}). "
+            "Choose a folder on a local disk."
+        )
 
 
 def _check_format(root: Path) -> None:
     path = root / "FORMAT"
     if not path.exists():
         if any(entry.name != "LOCK" for entry in root.iterdir()):
-            raise FolderError(f"The folder {root} holds other files and no Kairos data. Choose an empty folder.")
+            raise FolderError(
+                f"The folder {root} holds other files and no Kairos data. Choose an empty folder."
+            )
         write_durably(path, json.dumps(FORMAT, sort_keys=True).encode() + b"\n")
         return
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise FolderError(f"The file {path} is damaged. Restore it from a folder of the same version.") from error
+        raise FolderError(
+            f"The file {path} is damaged. Restore it from a folder of the same version."
+        ) from error
     if found != FORMAT:
         raise FolderError(
-            f"The data folder {root} has the format {found}; this version reads {FORMAT}. Use the version that wrote it."
+            f"The data folder {root} has the format {found}; this version reads {FORMAT}. "
+            "Use the version that wrote it."
         )
 
 

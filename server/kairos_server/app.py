@@ -220,8 +220,9 @@ def engine_open(config: Config) -> Engine:
     """Opens the engine on the data folder. Errors: StartError with the engine's own sentence."""
     try:
         return Engine.open(
-            str(config.engine_folder), partition=config.partition, map_size=config.map_size, segment_size=config.segment_size,
-            now_us=clock_us(), kernel=config.kernel, texts=refusal_texts(),
+            str(config.engine_folder), partition=config.partition, map_size=config.map_size,
+            segment_size=config.segment_size, now_us=clock_us(), kernel=config.kernel,
+            texts=refusal_texts(),
         )  # fmt: skip
     except EngineError as error:
         raise StartError(Exit.DATA, str(error)) from error
@@ -253,7 +254,8 @@ def folder_lock(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise StartError(
                 Exit.UNAVAILABLE,
-                f"{folder} is in use by another server. Stop it, or choose another folder with --data.",
+                f"{folder} is in use by another server. Stop it, "
+                "or choose another folder with --data.",
             ) from error
         yield
     finally:

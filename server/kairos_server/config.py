@@ -233,7 +233,8 @@ def _tenants_of(text: str, origin: str) -> tuple[Tenant, ...]:
 def _config_check(config: Config, origins: Mapping[str, str]) -> None:
     if config.local and not config.grpc.loopback:
         raise ConfigError(
-            f"{origins['grpc']}: local mode (no tenants file) binds loopback only, not {config.grpc}; "
+            f"{origins['grpc']}: local mode (no tenants file) binds loopback only, "
+            f"not {config.grpc}; "
             "name a tenants file with --tenants to serve others."
         )
     if config.grpc == config.http and config.grpc.port != 0:

@@ -85,7 +85,8 @@ ROWS: Final[Mapping[str, Row]] = {
         "Import old events into a tenant with time mode `event`",
     ),
     "TIME_TOO_NEW": _bad(
-        "the event lies further in the future than the tenant accepts (5 minutes unless set otherwise)",
+        "the event lies further in the future than the tenant accepts (5 minutes unless set "
+        "otherwise)",
         "Check the sender's clock and that the unit is microseconds",
     ),
     "TIME_INVALID": _bad(

@@ -70,5 +70,6 @@ def secrets_read(folder: Path) -> Secrets:
         return Secrets(path, keys, str(document["demo_key"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SecretsError(
-            f"{path} is damaged ({error}); restore it from a backup, the data cannot be read without it."
+            f"{path} is damaged ({error}); restore it from a backup, "
+            "the data cannot be read without it."
         ) from error

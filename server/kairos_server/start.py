@@ -47,7 +47,8 @@ def tenants_prepare(config: Config) -> tuple[Secrets, tuple[Tenant, ...]]:
     except OSError as error:
         raise StartError(
             Exit.CANNOT_CREATE,
-            f"{config.data} cannot be written: {error.strerror}. Choose another folder with --data.",
+            f"{config.data} cannot be written: {error.strerror}. "
+            "Choose another folder with --data.",
         ) from error
     return secrets, tenants
 
@@ -73,7 +74,8 @@ async def tenants_commit(
         if known is not None and json.loads(known)["time_mode"] != tenant.time_mode:
             raise StartError(
                 Exit.CONFIG,
-                f"tenant {tenant.name}: time_mode cannot change from {json.loads(known)['time_mode']} to {tenant.time_mode}; "
+                f"tenant {tenant.name}: time_mode cannot change from "
+                f"{json.loads(known)['time_mode']} to {tenant.time_mode}; "
                 "use a new tenant number.",
             )
         hash_key = secrets.hash_key(str(tenant.number))
@@ -118,11 +120,17 @@ def banner(
         Address(a.host, port) for a, port in ((config.grpc, grpc_port), (config.http, http_port))
     )
     lines = [
-        f"Kairos is ready after {start_s:.2f} s.  gRPC {grpc}  metrics and health http://{http}  data {config.data}"
+        (
+            f"Kairos is ready after {start_s:.2f} s.  gRPC {grpc}  metrics and health http://{http}  "
+            f"data {config.data}"
+        )
     ]
     if config.local:
         lines += [
-            f"Tenant demo, key {secrets.demo_key}  (kept in {secrets.path}, readable by its owner only)",
+            (
+                f"Tenant demo, key {secrets.demo_key}  (kept in {secrets.path}, "
+                "readable by its owner only)"
+            ),
             "Try next, in another terminal:",
             f"  {sys.executable} -m kairos_server try --grpc {grpc} --key {secrets.demo_key}",
             "  make demo        # sends a whole event stream and prints what the server made of it",

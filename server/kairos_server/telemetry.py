@@ -13,7 +13,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 LATENCY_BOUNDS_US: Final = (
-    50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
+    50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000,
+    250_000, 1_000_000, 5_000_000,
 )  # fmt: skip
 BATCH_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096)
 
@@ -118,7 +119,8 @@ class TelemetryCollector(Collector):
             "kairos_commit_records", "Log records of one group commit.", telemetry.commit_records, 1
         )
         yield CounterMetricFamily(
-            "kairos_decision_records_lost", "Decision records that a full disk kept out of the log.",
+            "kairos_decision_records_lost",
+            "Decision records that a full disk kept out of the log.",
             value=telemetry.decisions_lost_count,
         )  # fmt: skip
         for name, value in sorted(self._gauges().items()):

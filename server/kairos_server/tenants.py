@@ -54,7 +54,8 @@ def tenants_read(path: Path) -> tuple[Tenant, ...]:
     rows = document.get("tenants") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not rows or set(document) != {"tenants"}:
         raise ValueError(
-            "the file must hold one list `tenants` with at least one tenant; see deploy/tenants.example.toml."
+            "the file must hold one list `tenants` with at least one tenant; "
+            "see deploy/tenants.example.toml."
         )
     if len(rows) >= TENANTS_MAX:
         raise ValueError(f"at most {TENANTS_MAX - 1} tenants fit one server.")
@@ -79,7 +80,8 @@ def _tenant_parse(row: object, index: int) -> Tenant:
     number, name, mode = row.get("number"), row.get("name"), row.get("time_mode", "live")
     if type(number) is not int or not 1 <= number < 2**31:
         raise ValueError(
-            f"{where}: `number` must be a whole number from 1; it identifies the tenant's data for ever."
+            f"{where}: `number` must be a whole number from 1; "
+            "it identifies the tenant's data for ever."
         )
     if not isinstance(name, str) or not _NAME.match(name):
         raise ValueError(f"{where}: `name` must be 1 to 63 of a-z, 0-9, `_`, `-`.")
@@ -93,7 +95,8 @@ def _tenant_parse(row: object, index: int) -> Tenant:
         or not all(isinstance(text, str) and _HASH.match(text) for text in hashes)
     ):
         raise ValueError(
-            f"{where}: `key_sha256` must be one or more hashes of 64 hexadecimal digits; `kairos key new` prints one."
+            f"{where}: `key_sha256` must be one or more hashes of 64 hexadecimal digits; "
+            "`kairos key new` prints one."
         )
     settings = {
         key: _setting_parse(row[key], f"{where}: `{key}`") for key in _SETTINGS if key in row

@@ -90,8 +90,9 @@ class Entries:
 Expression = Literal | Path | Call | Select | Has | Items | Entries
 
 _UNSUPPORTED = {
-    "_+_": "addition", "_-_": "subtraction (but for now - a time)", "_*_": "multiplication", "_/_": "division",
-    "_%_": "remainder", "-_": "negation of a value", "_[_]": "an index", "@in": "in",
+    "_+_": "addition", "_-_": "subtraction (but for now - a time)", "_*_": "multiplication",
+    "_/_": "division", "_%_": "remainder", "-_": "negation of a value", "_[_]": "an index",
+    "@in": "in",
 }  # fmt: skip
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|$)", re.DOTALL)
 
@@ -349,9 +350,9 @@ def _moment_text(seconds: int) -> str:
 
 
 _INFIX = {
-    "_||_": ("||", 1), "_&&_": ("&&", 2), "_==_": ("==", 3), "_!=_": ("!=", 3), "_<_": ("<", 3), "_<=_": ("<=", 3),
-    "_>_": (">", 3), "_>=_": (">=", 3), "@in": ("in", 3), "_+_": ("+", 4), "_-_": ("-", 4), "_*_": ("*", 5), "_/_": ("/", 5),
-    "_%_": ("%", 5),
+    "_||_": ("||", 1), "_&&_": ("&&", 2), "_==_": ("==", 3), "_!=_": ("!=", 3), "_<_": ("<", 3),
+    "_<=_": ("<=", 3), "_>_": (">", 3), "_>=_": (">=", 3), "@in": ("in", 3), "_+_": ("+", 4),
+    "_-_": ("-", 4), "_*_": ("*", 5), "_/_": ("/", 5), "_%_": ("%", 5),
 }  # fmt: skip
 
 

@@ -203,7 +203,8 @@ class Compiler:
         if most > limits.TRIGGERS_FIRED_MAX:
             Place(self._violations, "trigger").fault(
                 Reason.LIMIT_EXCEEDED,
-                f"one event might fire {most} triggers; at most {limits.TRIGGERS_FIRED_MAX}. Narrow them by event.type",
+                f"one event might fire {most} triggers; at most {limits.TRIGGERS_FIRED_MAX}. "
+                "Narrow them by event.type",
             )
 
     def _check_columns(self, what: str, rules: Sequence[Rule]) -> None:
@@ -282,11 +283,12 @@ class Compiler:
         index = {name: i for i, name in enumerate([*EVENT_FIELDS, *registry.attributes])}
         return Slot(
             kind=feature.kind, scope=feature.scope, offset=entry.offset, size=entry.size,
-            event_type=0 if feature.event_type == "*" else registry.event_types.index(feature.event_type) + 1,
+            event_type=0 if feature.event_type == "*"
+            else registry.event_types.index(feature.event_type) + 1,
             filter=tuple((index[name], value) for name, value in feature.filter),
             value_field=None if feature.attribute is None else index[feature.attribute],
-            window_us=feature.window_us, bucket_us=feature.bucket_us, bucket_count=feature.bucket_count,
-            decay_per_us=feature.decay_per_us, text=feature.text,
+            window_us=feature.window_us, bucket_us=feature.bucket_us,
+            bucket_count=feature.bucket_count, decay_per_us=feature.decay_per_us, text=feature.text,
         )  # fmt: skip
 
     def _meta(self, registry: Registry) -> bytes:

@@ -29,8 +29,8 @@ class _Content:
 
 
 def compile_placements(
-    placements: Sequence[PlacementDocument], contents: Sequence[ContentDocument], conditions: Conditions, warnings: list[str],
-    texts: dict[str, str],
+    placements: Sequence[PlacementDocument], contents: Sequence[ContentDocument],
+    conditions: Conditions, warnings: list[str], texts: dict[str, str],
 ) -> Decide:  # fmt: skip
     """Returns the placements with their candidates by (-priority, id).
 
@@ -41,8 +41,8 @@ def compile_placements(
 
 class _Compiler:
     def __init__(
-        self, placements: Sequence[PlacementDocument], contents: Sequence[ContentDocument], conditions: Conditions,
-        warnings: list[str], texts: dict[str, str],
+        self, placements: Sequence[PlacementDocument], contents: Sequence[ContentDocument],
+        conditions: Conditions, warnings: list[str], texts: dict[str, str],
     ) -> None:  # fmt: skip
         self._placements, self._documents, self._conditions = placements, contents, conditions
         self._warnings, self._texts = warnings, texts
@@ -89,8 +89,8 @@ class _Compiler:
         if len(document.place.violations) > found:
             return None
         candidate = Candidate(
-            rule, document.priority, mask, document.schedule.start_us, document.schedule.end_us, document.ttl_s, document.bias,
-            document.logistic, (), blob,
+            rule, document.priority, mask, document.schedule.start_us, document.schedule.end_us,
+            document.ttl_s, document.bias, document.logistic, (), blob,
         )  # fmt: skip
         return _Content(document, candidate, weights)
 
@@ -176,7 +176,8 @@ class _Compiler:
         if known[document.fallback].purposes:
             place.fault(
                 Reason.CONSENT_REQUIRED,
-                f"content {document.fallback} has purposes; a fallback is shown whatever consent says, so it may have none",
+                f"content {document.fallback} has purposes; a fallback is shown whatever consent "
+                "says, so it may have none",
             )
         content = self._contents.get(document.fallback)
         if content is None:

@@ -11,8 +11,9 @@ from . import limits
 from .violations import Fault, Reason
 
 URGENCIES = {
-    "": event_pb2.URGENCY_UNSPECIFIED, "low": event_pb2.URGENCY_LOW, "medium": event_pb2.URGENCY_MEDIUM,
-    "high": event_pb2.URGENCY_HIGH, "critical": event_pb2.URGENCY_CRITICAL,
+    "": event_pb2.URGENCY_UNSPECIFIED, "low": event_pb2.URGENCY_LOW,
+    "medium": event_pb2.URGENCY_MEDIUM, "high": event_pb2.URGENCY_HIGH,
+    "critical": event_pb2.URGENCY_CRITICAL,
 }  # fmt: skip
 
 

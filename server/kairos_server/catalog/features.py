@@ -11,19 +11,23 @@ from .spans import span_text, span_us, window
 from .violations import Fault, Reason, nearest
 
 SHAPES = {
-    "count": 'count(type[, filter][, window]), for example count("page_view", {"url": "/pricing"}, "7d")',
-    "sum": 'sum(type, attribute[, filter][, window]), for example sum("purchase", "value_minor", "30d")',
+    "count": 'count(type[, filter][, window]), for example count("page_view", {"url": "/pricing"}, '
+    '"7d")',
+    "sum": 'sum(type, attribute[, filter][, window]), for example sum("purchase", "value_minor", '
+    '"30d")',
     "decayed": 'decayed(type[, filter], half_life), for example decayed("page_view", "24h")',
     "last": 'last(type[, attribute][, filter]), for example last("purchase").time',
     "first": 'first(type[, attribute][, filter]), for example first("purchase").time',
     "session_count": 'session_count(type[, filter]), for example session_count("page_view")',
-    "session_sum": 'session_sum(type, attribute[, filter]), for example session_sum("purchase", "value_minor")',
+    "session_sum": 'session_sum(type, attribute[, filter]), for example session_sum("purchase", '
+    '"value_minor")',
     "previous": 'previous(call), for example previous(count("purchase"))',
 }
 _WITH_WINDOW = ("count", "sum")
 _SUMS = {
     (FieldType.INT, False): SlotKind.SUM_INT, (FieldType.DOUBLE, False): SlotKind.SUM_DOUBLE,
-    (FieldType.INT, True): SlotKind.WINDOW_SUM_INT, (FieldType.DOUBLE, True): SlotKind.WINDOW_SUM_DOUBLE,
+    (FieldType.INT, True): SlotKind.WINDOW_SUM_INT,
+    (FieldType.DOUBLE, True): SlotKind.WINDOW_SUM_DOUBLE,
 }  # fmt: skip
 
 
@@ -149,7 +153,8 @@ class FeatureReader:
         if canonical not in known:
             raise self._fault(
                 Reason.NAME_UNKNOWN,
-                f"event.{canonical} is not known.{nearest(canonical, known)} Known: {listed(known)}",
+                f"event.{canonical} is not known.{nearest(canonical, known)} "
+                f"Known: {listed(known)}",
             )
         return canonical, ValueType(known[canonical])
 

@@ -39,11 +39,13 @@ NEVER: Conjunctions = ()
 ALWAYS: Conjunctions = ((),)
 
 _OPS = {
-    "_==_": LeafOp.EQ, "_!=_": LeafOp.NE, "_<_": LeafOp.LT, "_<=_": LeafOp.LE, "_>_": LeafOp.GT, "_>=_": LeafOp.GE,
+    "_==_": LeafOp.EQ, "_!=_": LeafOp.NE, "_<_": LeafOp.LT, "_<=_": LeafOp.LE, "_>_": LeafOp.GT,
+    "_>=_": LeafOp.GE,
 }  # fmt: skip
 _NEGATED = {
     LeafOp.EQ: LeafOp.NE, LeafOp.NE: LeafOp.EQ, LeafOp.LT: LeafOp.NOT_LT, LeafOp.LE: LeafOp.NOT_LE,
-    LeafOp.GT: LeafOp.NOT_GT, LeafOp.GE: LeafOp.NOT_GE, LeafOp.IN: LeafOp.NOT_IN, LeafOp.HAS: LeafOp.NOT_HAS,
+    LeafOp.GT: LeafOp.NOT_GT, LeafOp.GE: LeafOp.NOT_GE, LeafOp.IN: LeafOp.NOT_IN,
+    LeafOp.HAS: LeafOp.NOT_HAS,
 }  # fmt: skip
 _MIRRORED = {
     "_<_": "_>_",
@@ -134,7 +136,8 @@ class _Lowering:
         if value.type not in (ValueType.BOOL, ValueType.DYN):
             raise Fault(
                 Reason.TYPE_WRONG,
-                f"{where(self._text, node.position)}: {value.text} is {type_text(value.type)}, not a truth value; compare it",
+                f"{where(self._text, node.position)}: {value.text} is {type_text(value.type)}, "
+                "not a truth value; compare it",
             )
         return Leaf(value.source, LeafOp.EQ, (not negated,))
 
@@ -200,7 +203,8 @@ class _Lowering:
         if len(items.elements) > limits.OPERANDS_MAX:
             raise Fault(
                 Reason.LIMIT_EXCEEDED,
-                f"{where(self._text, node.position)}: a list has at most {limits.OPERANDS_MAX} constants",
+                f"{where(self._text, node.position)}: a list has at most {limits.OPERANDS_MAX} "
+                "constants",
             )
         constants = [element.value for element in items.elements if isinstance(element, Literal)]
         if isinstance(item, Literal):
@@ -234,7 +238,8 @@ def _check_comparison(value: Value, constant: Constant, *, ordered: bool) -> Non
     if constant not in known:
         raise Fault(
             Reason.VALUE_INVALID,
-            f'{value.text} is never "{constant}".{nearest(constant, known)} Values: {listed(known)}',
+            f'{value.text} is never "{constant}".{nearest(constant, known)} '
+            f"Values: {listed(known)}",
         )
 
 
@@ -277,6 +282,7 @@ def _limited(conjunctions: list[tuple[Leaf, ...]]) -> Conjunctions:
 def _too_many() -> Fault:
     return Fault(
         Reason.LIMIT_EXCEEDED,
-        f"the condition multiplies out to more than {limits.CONJUNCTIONS_MAX} alternatives; split it into several rules, "
+        f"the condition multiplies out to more than {limits.CONJUNCTIONS_MAX} alternatives; "
+        "split it into several rules, "
         "or write alternatives of one name as `in [...]`",
     )

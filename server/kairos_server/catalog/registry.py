@@ -50,7 +50,8 @@ class Registry:
             "traits": self.traits,
             "purposes": self.purposes,
             "triggers": self.triggers,
-            "slots": [[s.text, int(s.kind), int(s.scope), s.offset, s.size, s.live] for s in self.slots],
+            "slots": [[s.text, int(s.kind), int(s.scope), s.offset, s.size, s.live]
+                      for s in self.slots],
         })  # fmt: skip
 
     @staticmethod
@@ -129,7 +130,8 @@ class Numbering:
         if name not in self._purposes.index and len(self._purposes.names) >= CONSENT_PURPOSES_MAX:
             raise Fault(
                 Reason.LIMIT_EXCEEDED,
-                f"a tenant has at most {CONSENT_PURPOSES_MAX} purposes in its life; they are never reused",
+                f"a tenant has at most {CONSENT_PURPOSES_MAX} purposes in its life; "
+                "they are never reused",
             )
         return self._purposes.of(name)
 
@@ -151,7 +153,8 @@ class Numbering:
                 raise Fault(
                     Reason.LIMIT_EXCEEDED,
                     f"{text} takes {size} bytes, and {limit - offset} of the {limit} bytes for "
-                    f"{'features' if scope == SlotScope.SUBJECT else 'session features'} are left (places are never reused)",
+                    f"{'features' if scope == SlotScope.SUBJECT else 'session features'} are left "
+                    "(places are never reused)",
                 )
             number = len(self._slots)
             self._slots.append(SlotEntry(text, kind, scope, offset, size))
@@ -167,6 +170,7 @@ class Numbering:
             for i, entry in enumerate(self._slots)
         )
         return Registry(
-            tuple(self._event_types.names), tuple(self._attributes.names), tuple(self._traits.names),
-            tuple(self._purposes.names), tuple(self._triggers.names), slots,
+            tuple(self._event_types.names), tuple(self._attributes.names),
+            tuple(self._traits.names), tuple(self._purposes.names), tuple(self._triggers.names),
+            slots,
         )  # fmt: skip

@@ -23,14 +23,15 @@ class ValueType(IntEnum):
 
 
 TYPE_NAMES = {
-    "bool": FieldType.BOOL, "int": FieldType.INT, "double": FieldType.DOUBLE, "string": FieldType.STRING,
-    "timestamp": FieldType.TIME, "dyn": FieldType.DYN,
+    "bool": FieldType.BOOL, "int": FieldType.INT, "double": FieldType.DOUBLE,
+    "string": FieldType.STRING, "timestamp": FieldType.TIME, "dyn": FieldType.DYN,
 }  # fmt: skip
 # In the order of enum kairos_event_field.
 EVENT_FIELDS = {
-    "type": FieldType.STRING, "time": FieldType.TIME, "session_id": FieldType.STRING, "device_type": FieldType.STRING,
-    "channel": FieldType.STRING, "urgency": FieldType.STRING, "persona": FieldType.STRING, "url": FieldType.STRING,
-    "referrer": FieldType.STRING, "value_minor": FieldType.INT, "currency_code": FieldType.STRING, "late": FieldType.BOOL,
+    "type": FieldType.STRING, "time": FieldType.TIME, "session_id": FieldType.STRING,
+    "device_type": FieldType.STRING, "channel": FieldType.STRING, "urgency": FieldType.STRING,
+    "persona": FieldType.STRING, "url": FieldType.STRING, "referrer": FieldType.STRING,
+    "value_minor": FieldType.INT, "currency_code": FieldType.STRING, "late": FieldType.BOOL,
 }  # fmt: skip
 # In the order of enum kairos_context_field.
 CONTEXT_FIELDS = dict.fromkeys(
@@ -38,8 +39,8 @@ CONTEXT_FIELDS = dict.fromkeys(
 )
 # In the order of enum kairos_session_field.
 SESSION_FIELDS = {
-    "event_count": ValueType.INT, "start_time": ValueType.TIME, "duration": ValueType.DURATION, "ordinal": ValueType.INT,
-    "is_new": ValueType.BOOL,
+    "event_count": ValueType.INT, "start_time": ValueType.TIME, "duration": ValueType.DURATION,
+    "ordinal": ValueType.INT, "is_new": ValueType.BOOL,
 }  # fmt: skip
 # In the order of enum kairos_profile_field.
 PROFILE_FIELDS = {
@@ -49,8 +50,8 @@ PROFILE_FIELDS = {
 # Names of the message's own fields, which no attribute may take;
 # `event.type` is also called by its field's name.
 EVENT_RESERVED = {
-    "event_id", "event_type", "subject_id", "user_id", "occurred_time_us", "attributes", "traits", "consents", "tenant_id",
-    "producer_id", "producer_sequence",
+    "event_id", "event_type", "subject_id", "user_id", "occurred_time_us", "attributes", "traits",
+    "consents", "tenant_id", "producer_id", "producer_sequence",
 }  # fmt: skip
 ENUM_VALUES = {
     "device_type": ("mobile", "desktop", "tablet", "tv", "other"),
@@ -116,7 +117,8 @@ def constant_type(value: Constant) -> ValueType:
     if isinstance(value, bool):
         return ValueType.BOOL
     types: dict[type, ValueType] = {
-        int: ValueType.INT, float: ValueType.DOUBLE, str: ValueType.STRING, Time: ValueType.TIME, Duration: ValueType.DURATION,
+        int: ValueType.INT, float: ValueType.DOUBLE, str: ValueType.STRING, Time: ValueType.TIME,
+        Duration: ValueType.DURATION,
     }  # fmt: skip
     return types.get(type(value), ValueType.DYN)
 
@@ -144,7 +146,8 @@ def check_constant(name: str, kind: ValueType, value: Constant) -> None:
         hint = ' Write duration("1h30m").'
     raise Fault(
         Reason.TYPE_WRONG,
-        f"{name} is {type_text(kind)} and never compares with a {type_text(constant_type(value))}.{hint}",
+        f"{name} is {type_text(kind)} and never compares with a "
+        f"{type_text(constant_type(value))}.{hint}",
     )
 
 

@@ -192,7 +192,8 @@ def identity(body: Body, kind: str, document_id: str, kinds: tuple[str, ...]) ->
     if found not in kinds:
         raise Fault(
             Reason.VALUE_INVALID,
-            f"{found} is not a kind of document.{nearest(str(found), kinds)} Kinds: {', '.join(kinds)}",
+            f"{found} is not a kind of document.{nearest(str(found), kinds)} Kinds: "
+            f"{', '.join(kinds)}",
             "kind",
         )
     name = stated.get("id")
@@ -218,9 +219,11 @@ def read_schema(body: Body, place: Place) -> Schema:
     """Returns the schema; faults go to the place."""
     fields = _open(body, place)
     schema = Schema(
-        _types(fields, "attributes", {**EVENT_FIELDS, **dict.fromkeys(EVENT_RESERVED, FieldType.DYN)}),
+        _types(fields, "attributes",
+               {**EVENT_FIELDS, **dict.fromkeys(EVENT_RESERVED, FieldType.DYN)}),
         _types(fields, "traits", PROFILE_FIELDS), _types(fields, "context", CONTEXT_FIELDS),
-        tuple(dict.fromkeys(_checked(fields.at("purposes").item(i), name) for i, name in enumerate(fields.names("purposes")))),
+        tuple(dict.fromkeys(_checked(fields.at("purposes").item(i), name)
+                            for i, name in enumerate(fields.names("purposes")))),
     )  # fmt: skip
     fields.close()
     return schema
@@ -245,7 +248,8 @@ def _types(fields: Fields, key: str, reserved: Iterable[str]) -> dict[str, Field
             if not isinstance(kind, str) or kind not in TYPE_NAMES:
                 raise Fault(
                     Reason.VALUE_INVALID,
-                    f"{kind} is not a type.{nearest(str(kind), TYPE_NAMES)} Types: {', '.join(TYPE_NAMES)}",
+                    f"{kind} is not a type.{nearest(str(kind), TYPE_NAMES)} Types: "
+                    f"{', '.join(TYPE_NAMES)}",
                 )
             result[canonical] = TYPE_NAMES[kind]
     return result
@@ -300,8 +304,8 @@ def read_trigger(document_id: str, body: Body, place: Place) -> TriggerDocument:
     )
     personalization.close()
     document = TriggerDocument(
-        document_id, fields.raw(key, "false"), key, fields.whole("priority", 0), fields.one_of("urgency", "", URGENCIES),
-        _actions(fields), wanted, _schedule(fields), place,
+        document_id, fields.raw(key, "false"), key, fields.whole("priority", 0),
+        fields.one_of("urgency", "", URGENCIES), _actions(fields), wanted, _schedule(fields), place,
     )  # fmt: skip
     fields.close()
     return document
@@ -360,9 +364,11 @@ def read_content(document_id: str, body: Body, place: Place) -> ContentDocument:
     with fields.at("ttl").catch():
         ttl_s = span_us(fields.typed("ttl", "0s", str)) // 1_000_000
     document = ContentDocument(
-        document_id, fields.names("placements"), fields.typed("variant", "", str), fields.raw("eligibility", "true"),
-        tuple(canonical_name(name) for name in fields.names("purposes")), fields.whole("priority", 0), ttl_s, logistic, bias,
-        terms, _schedule(fields), fields.typed("payload", {}, dict), fields.flag("offer", default=False), place,
+        document_id, fields.names("placements"), fields.typed("variant", "", str),
+        fields.raw("eligibility", "true"),
+        tuple(canonical_name(name) for name in fields.names("purposes")),
+        fields.whole("priority", 0), ttl_s, logistic, bias, terms, _schedule(fields),
+        fields.typed("payload", {}, dict), fields.flag("offer", default=False), place,
     )  # fmt: skip
     fields.close()
     return document
@@ -381,5 +387,6 @@ def _open(body: Body, place: Place) -> Fields:
 
 
 READERS: dict[str, Callable[..., Any]] = {
-    "score": read_score, "trigger": read_trigger, "placement": read_placement, "content": read_content,
+    "score": read_score, "trigger": read_trigger, "placement": read_placement,
+    "content": read_content,
 }  # fmt: skip

@@ -52,7 +52,8 @@ def holds_for(leaf: Leaf, value: Constant) -> bool:
         return False
     return {
         LeafOp.LT: order < 0, LeafOp.LE: order <= 0, LeafOp.GT: order > 0, LeafOp.GE: order >= 0,
-        LeafOp.NOT_LT: order >= 0, LeafOp.NOT_LE: order > 0, LeafOp.NOT_GT: order <= 0, LeafOp.NOT_GE: order < 0,
+        LeafOp.NOT_LT: order >= 0, LeafOp.NOT_LE: order > 0, LeafOp.NOT_GT: order <= 0,
+        LeafOp.NOT_GE: order < 0,
     }[op]  # fmt: skip
 
 

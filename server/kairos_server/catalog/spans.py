@@ -23,7 +23,8 @@ _CEL_UNIT_NS = {
     "ns": 1,
 }
 _MOMENT = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?([Zz]|[-+][0-9]{2}:[0-9]{2})\Z"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+    r"([Zz]|[-+][0-9]{2}:[0-9]{2})\Z"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # CEL's range of durations: 10,000 years.
@@ -39,7 +40,8 @@ def span_us(text: str) -> int:
     if match is None:
         raise Fault(
             Reason.VALUE_INVALID,
-            f'"{text}" is not a span; write a whole number and a unit, such as "30m", "24h", "7d", "2w"',
+            f'"{text}" is not a span; write a whole number and a unit, such as "30m", "24h", "7d", '
+            '"2w"',
         )
     seconds = int(match[1]) * UNIT_S[match[2]]
     if seconds > WINDOW_S_MAX:
@@ -112,7 +114,8 @@ def moment_us(text: str) -> int:
     if match is None:
         raise Fault(
             Reason.VALUE_INVALID,
-            f'"{text}" is not a moment; write it as "2024-01-31T10:00:00Z" (RFC 3339, with Z or an offset)',
+            f'"{text}" is not a moment; write it as "2024-01-31T10:00:00Z" (RFC 3339, '
+            "with Z or an offset)",
         )
     fraction = (match[7] or "").ljust(9, "0")
     if int(fraction) % 1_000:

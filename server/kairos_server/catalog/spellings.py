@@ -10,8 +10,8 @@ from .spans import cel_duration_us, moment_us
 from .violations import Fault, Reason, nearest
 
 _COMPARISONS = {
-    "equals": "==", "not_equals": "!=", "greater_than": ">", "greater_than_or_equal": ">=", "less_than": "<",
-    "less_than_or_equal": "<=",
+    "equals": "==", "not_equals": "!=", "greater_than": ">", "greater_than_or_equal": ">=",
+    "less_than": "<", "less_than_or_equal": "<=",
 }  # fmt: skip
 OPERATORS = (*_COMPARISONS, "in", "not_in", "exists", "not_exists", "between")
 _BOUNDS = {"min": ">=", "max": "<=", "gt": ">", "lt": "<"}
@@ -90,7 +90,8 @@ class Translator:
         if operator not in OPERATORS:
             raise Fault(
                 Reason.OPERATOR_UNKNOWN,
-                f"operator {operator} is not known.{nearest(str(operator), OPERATORS)} Operators: {', '.join(OPERATORS)}",
+                f"operator {operator} is not known.{nearest(str(operator), OPERATORS)} Operators: "
+                f"{', '.join(OPERATORS)}",
                 _join(path, "operator"),
             )  # fmt: skip
         value = self._name(given["field"][1], _join(path, "field"))
@@ -138,7 +139,8 @@ class Translator:
             if key not in _BOUNDS:
                 raise Fault(
                     Reason.OPERATOR_UNKNOWN,
-                    f"{key} is not known in a range.{nearest(key, _BOUNDS)} Keys: {', '.join(_BOUNDS)}",
+                    f"{key} is not known in a range.{nearest(key, _BOUNDS)} Keys: "
+                    f"{', '.join(_BOUNDS)}",
                     _join(path, key),
                 )
         return " && ".join(
@@ -186,7 +188,8 @@ def _constant(value: Value, constant: Any, path: str) -> str:
     if isinstance(constant, dict | list):
         raise Fault(
             Reason.TYPE_WRONG,
-            f"{value.text} is compared with a constant, not with {'a list' if isinstance(constant, list) else 'an object'}",
+            f"{value.text} is compared with a constant, "
+            f"not with {'a list' if isinstance(constant, list) else 'an object'}",
             path,
         )
     typed: Constant = constant

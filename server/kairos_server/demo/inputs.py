@@ -44,7 +44,8 @@ def inputs_of(data: Path | None) -> list[DemoInput]:
     for name in ("serenade/train.txt", "serenade/valid.txt", RETAIL_FILE):
         if not (data / name).is_file():
             raise FileNotFoundError(
-                f"{data / name} does not exist; DATA must be the folder that holds serenade/ and {RETAIL_FILE}"
+                f"{data / name} does not exist; DATA must be the folder that holds serenade/ and "
+                f"{RETAIL_FILE}"
             )
     return [_serenade(data), _retail(data)]
 

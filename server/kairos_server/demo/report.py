@@ -223,7 +223,8 @@ def report_text(report: Report) -> str:
         parts.append(f"    {method:<22}{row['count']:>8,}{numbers}")
     seconds = report["seconds"]
     parts.append(
-        f"  sent in {seconds['send']:.1f} s ({report['sent'] / max(seconds['send'], 1e-9):,.0f} events/s)"
+        f"  sent in {seconds['send']:.1f} s ({report['sent'] / max(seconds['send'], 1e-9):,.0f} "
+        "events/s)"
     )
     return "\n".join(parts) + "\n"
 
@@ -249,13 +250,17 @@ def _person_lines(person: dict[str, Any]) -> list[str]:
         for name, value in person["features"].items()
     )
     lines = [
-        f"    {person['subject']}: {person['events']} events, {person['sessions']} sessions; consents: {consents}"
+        (
+            f"    {person['subject']}: {person['events']} events, {person['sessions']} sessions; "
+            f"consents: {consents}"
+        )
     ]
     lines += [f"      traits: {traits}"] if traits else []
     lines += [f"      {features}"]
     for placement, decision in person["decisions"].items():
         content = "; ".join(str(value) for value in decision["content"].values())
         lines.append(
-            f"      {placement} on {person['device']} -> {decision['content_id']} ({decision['reason']}): {content}"
+            f"      {placement} on {person['device']} -> {decision['content_id']} "
+            f"({decision['reason']}): {content}"
         )
     return lines

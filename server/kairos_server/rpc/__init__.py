@@ -8,6 +8,6 @@ from kairos_server.rpc.health import Health
 from kairos_server.rpc.services import method_table
 
 __all__ = [
-    "Call", "Gate", "GrpcioEngine", "Health", "KeyRing", "Kind", "Method", "MethodTable", "PortBusy",
-    "key_hash", "key_new", "method_table", "port_probe",
+    "Call", "Gate", "GrpcioEngine", "Health", "KeyRing", "Kind", "Method", "MethodTable",
+    "PortBusy", "key_hash", "key_new", "method_table", "port_probe",
 ]  # fmt: skip

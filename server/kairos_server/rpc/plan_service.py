@@ -44,8 +44,9 @@ class PlanService:
         try:
             with refusals():
                 applied = await self._plans.apply(
-                    call.tenant, inputs, list(message.removed_names), author=message.author, note=message.note,
-                    validate_only=message.validate_only, activate=message.activate, now_us=call.received_us,
+                    call.tenant, inputs, list(message.removed_names), author=message.author,
+                    note=message.note, validate_only=message.validate_only,
+                    activate=message.activate, now_us=call.received_us,
                 )  # fmt: skip
         except DocumentsRefused as refused:
             faults = [
