@@ -73,12 +73,13 @@ def test_field_numbers_read_by_the_scanner() -> None:
         "tenant_id",
     ]
     assert {f.number: f.name for f in event_pb2.Attribute.DESCRIPTOR.fields} == {
-        1: "name", 2: "name_id", 3: "string_value", 4: "int_value", 5: "double_value", 6: "bool_value", 7: "time_value_us",
-        8: "null_value",
+        1: "name", 2: "name_id", 3: "string_value", 4: "int_value", 5: "double_value",
+        6: "bool_value", 7: "time_value_us", 8: "null_value",
     }  # fmt: skip
     context = personalization_service_pb2.Context.DESCRIPTOR.fields
     assert {f.number: f.name for f in context} == {
-        1: "channel", 2: "placement", 3: "scenario", 4: "device_type", 5: "persona", 6: "urgency", 7: "attributes",
+        1: "channel", 2: "placement", 3: "scenario", 4: "device_type", 5: "persona", 6: "urgency",
+        7: "attributes",
     }  # fmt: skip
 
 

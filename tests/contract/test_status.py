@@ -9,7 +9,10 @@ PUBLIC_END = 128
 
 
 def test_public_statuses_are_the_reasons():
-    reasons = {value.name.removeprefix("ERROR_REASON_"): value.number for value in error_pb2.ErrorReason.DESCRIPTOR.values}
+    reasons = {
+        value.name.removeprefix("ERROR_REASON_"): value.number
+        for value in error_pb2.ErrorReason.DESCRIPTOR.values
+    }
     del reasons["UNSPECIFIED"]
     assert {name: number for name, number in STATUS.items() if 0 < number < PUBLIC_END} == reasons
 

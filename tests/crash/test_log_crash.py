@@ -44,7 +44,8 @@ def test_acknowledged_records_survive_kill(tmp_path) -> None:
     epochs: set[int] = set()
     for generation in range(1, 9):
         child = subprocess.Popen(
-            [sys.executable, "-c", WRITER, tmp_path, str(source.randrange(2**32))], stdout=subprocess.PIPE,
+            [sys.executable, "-c", WRITER, tmp_path, str(source.randrange(2**32))],
+            stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         assert child.stdout is not None

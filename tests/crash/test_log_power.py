@@ -48,10 +48,15 @@ def shim(tmp_path_factory) -> Path:
 def run_writer(shim: Path, path: Path, commits: int, **fault: str) -> None:
     (path / "disk" / "log").mkdir(parents=True)
     subprocess.run(
-        [sys.executable, "-c", WRITER, path / "disk", str(commits)], check=True,
+        [sys.executable, "-c", WRITER, path / "disk", str(commits)],
+        check=True,
         env={
-            **os.environ, **fault, "PYTHONPATH": os.pathsep.join(sys.path), "LD_PRELOAD": str(shim),
-            "DISK_TRACE": str(path / "trace"), "DISK_FOLDER": str(path / "disk"),
+            **os.environ,
+            **fault,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "LD_PRELOAD": str(shim),
+            "DISK_TRACE": str(path / "trace"),
+            "DISK_FOLDER": str(path / "disk"),
         },
     )
 
@@ -82,7 +87,9 @@ class Disk:
         self.renames: list[tuple[str, int]] = []
         self.acknowledged = 0
 
-    def call(self, kind: str, offset: int, size: int, name: str, target: str, content: bytes) -> None:
+    def call(
+        self, kind: str, offset: int, size: int, name: str, target: str, content: bytes
+    ) -> None:
         if name == "ack":
             self.acknowledged = int(content)
         elif kind == "A":
@@ -105,7 +112,10 @@ class Disk:
 
     def stop(self, source: random.Random, folder: Path) -> None:
         """Writes one of the states that the disk can be in."""
-        names = {**self.durable_names, **dict(self.renames[: source.randrange(len(self.renames) + 1)])}
+        names = {
+            **self.durable_names,
+            **dict(self.renames[: source.randrange(len(self.renames) + 1)]),
+        }
         survival = source.choice([0.0, 0.3, 0.7, 1.0])
         for name, number in names.items():
             file = self.files[number]
@@ -166,8 +176,10 @@ def test_the_test_finds_a_writer_that_forgets_to_sync(shim, tmp_path, forgotten)
     """
     run_writer(shim, tmp_path, 12)
     calls = [
-        call for call in read_trace(tmp_path / "trace")
-        if call[0] != "S" or not (call[3] == forgotten or (forgotten == "fdatasync" and call[3].startswith("0")))
+        call
+        for call in read_trace(tmp_path / "trace")
+        if call[0] != "S"
+        or not (call[3] == forgotten or (forgotten == "fdatasync" and call[3].startswith("0")))
     ]
     assert set(stopped_states(calls, tmp_path, 1, 4)) != {""}
 

@@ -19,7 +19,9 @@ setup(
     ext_modules=cythonize(
         [
             Extension(
-                os.path.splitext(path)[0], [path], include_dirs=[NATIVE],
+                os.path.splitext(path)[0],
+                [path],
+                include_dirs=[NATIVE],
                 extra_compile_args=["-O2", "-ffp-contract=off", "-fno-strict-aliasing"],
             )
             for path in sorted(glob.glob("*_door.pyx"))

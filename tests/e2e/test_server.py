@@ -114,7 +114,10 @@ def test_stop_drains_and_leaves_nothing_to_replay(tmp_path):
 
 
 def test_plans_are_applied_activated_rolled_back_and_listed(tmp_path):
-    trigger = "kind: trigger\nid: new_one\ncondition: event.type == 'page_view'\nactions: [{type: greet}]\n"
+    trigger = (
+        "kind: trigger\nid: new_one\ncondition: event.type == 'page_view'\n"
+        "actions: [{type: greet}]\n"
+    )
     with server(tmp_path / "data") as running, running.channel() as channel:
         client = Client(running, channel)
         demo = client.plans().plans[0]

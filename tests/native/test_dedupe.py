@@ -32,14 +32,18 @@ class Reference:
         self.kept: dict[tuple[int, bytes, int], tuple[int, ...]] = {}
 
     def find(self, day: int, key: bytes, sequence: int) -> tuple[int, ...] | None:
-        hits = [(s, t) for (d, k, s), t in self.kept.items() if (d, k) == (day, key) and s < sequence]
+        hits = [
+            (s, t) for (d, k, s), t in self.kept.items() if (d, k) == (day, key) and s < sequence
+        ]
         return min(hits)[1] if hits else None
 
     def keep(self, day: int, key: bytes, sequence: int, triggers: tuple[int, ...]) -> None:
         self.kept.setdefault((day, key, sequence), triggers)
 
     def drop_before(self, day_first: int) -> None:
-        self.kept = {place: triggers for place, triggers in self.kept.items() if place[0] >= day_first}
+        self.kept = {
+            place: triggers for place, triggers in self.kept.items() if place[0] >= day_first
+        }
 
     def dump(self, sequence_max: int = 2**64 - 1) -> list[tuple[int, bytes, int, tuple[int, ...]]]:
         return sorted((d, k, s, t) for (d, k, s), t in self.kept.items() if s <= sequence_max)
@@ -72,7 +76,9 @@ def test_behaves_as_a_dictionary(tmp_path_factory, steps) -> None:
             ids.keep(step[1], key_of(step[2]), step[3], step[4])
             reference.keep(step[1], key_of(step[2]), step[3], step[4])
         elif step[0] == "find":
-            assert ids.find(step[1], key_of(step[2]), step[3]) == reference.find(step[1], key_of(step[2]), step[3])
+            assert ids.find(step[1], key_of(step[2]), step[3]) == reference.find(
+                step[1], key_of(step[2]), step[3]
+            )
         elif step[0] == "drop":
             ids.drop_before(step[1])
             reference.drop_before(step[1])
@@ -119,7 +125,10 @@ def test_tables_that_ran_ahead_give_the_same_answers_on_replay(tmp_path) -> None
     def apply(ids: Dedupe, first: int) -> list[tuple[int, ...] | None]:
         answers = []
         for sequence, (day, key) in enumerate(events[first:], first + 1):
-            found = next((hit for d in (day, day - 1) if (hit := ids.find(d, key, sequence)) is not None), None)
+            found = next(
+                (hit for d in (day, day - 1) if (hit := ids.find(d, key, sequence)) is not None),
+                None,
+            )
             if found is None:
                 ids.keep(day, key, sequence, (sequence, day))
             answers.append(found)
@@ -152,7 +161,9 @@ while True:
 def test_kill_leaves_whole_entries_only(tmp_path) -> None:
     folder = os.fsencode(tmp_path)
     child = subprocess.Popen(
-        [sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", KILLED, tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert child.stdout is not None
@@ -165,10 +176,16 @@ def test_kill_leaves_whole_entries_only(tmp_path) -> None:
     entries = dedupe_door.dump(folder)
     assert len(entries) >= kept
     for day, key, sequence, triggers in entries:
-        assert (day, int.from_bytes(key, "little"), triggers) == (7, sequence, (sequence,) * (sequence % 4))
+        assert (day, int.from_bytes(key, "little"), triggers) == (
+            7,
+            sequence,
+            (sequence,) * (sequence % 4),
+        )
     for sequence in range(1, len(entries) + 200):
         ids.keep(7, sequence.to_bytes(16, "little"), sequence, (sequence,) * (sequence % 4))
-    assert [entry[2] for entry in sorted(dedupe_door.dump(folder), key=lambda e: e[2])] == list(range(1, len(entries) + 200))
+    assert [entry[2] for entry in sorted(dedupe_door.dump(folder), key=lambda e: e[2])] == list(
+        range(1, len(entries) + 200)
+    )
     ids.close()
 
 
@@ -190,7 +207,12 @@ def test_damage_is_an_error_or_a_miss_and_never_a_wrong_answer(tmp_path) -> None
         file_path = source.choice(sorted(copy.iterdir()))
         with file_path.open("r+b") as file:
             if file_path.suffix == ".ids":
-                place = source.choice([source.randrange(HEADER_SIZE), HEADER_SIZE + SLOT_SIZE * 65533 + source.randrange(96)])
+                place = source.choice(
+                    [
+                        source.randrange(HEADER_SIZE),
+                        HEADER_SIZE + SLOT_SIZE * 65533 + source.randrange(96),
+                    ]
+                )
             else:
                 place = source.randrange(400)
             file.seek(place)
@@ -248,12 +270,17 @@ print(status, kept, len(dedupe_door.dump(sys.argv[1].encode())))
 def test_a_full_disk_is_a_status_and_not_a_signal(tmp_path, request) -> None:
     mount = tmp_path / "small"
     mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", mount], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", mount], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"cannot mount a small file system here: {done.stderr.decode().strip()}")
     request.addfinalizer(lambda: subprocess.run(["umount", mount], check=True))
     result = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, mount], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", FULL_DISK, mount],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert result.returncode == 0, result.stderr

@@ -40,11 +40,21 @@ def write(path, frames: list[Frame], **options) -> None:
 
 
 RECORD = st.builds(
-    Frame, st.just(0), st.binary(max_size=300), kind=st.integers(2, 7), occurred_us=st.integers(-(2**63), 2**63 - 1),
-    received_us=st.integers(0, 1000), subject_id=st.binary(min_size=16, max_size=16), tenant=st.integers(0, 2**32 - 1),
-    key_id=st.integers(0, 2**32 - 1), flags=st.integers(0, 65535),
+    Frame,
+    st.just(0),
+    st.binary(max_size=300),
+    kind=st.integers(2, 7),
+    occurred_us=st.integers(-(2**63), 2**63 - 1),
+    received_us=st.integers(0, 1000),
+    subject_id=st.binary(min_size=16, max_size=16),
+    tenant=st.integers(0, 2**32 - 1),
+    key_id=st.integers(0, 2**32 - 1),
+    flags=st.integers(0, 65535),
 )
-COMMITS = st.lists(st.one_of(st.lists(RECORD, min_size=1, max_size=12), st.sampled_from(["reopen", "epoch"])), max_size=12)
+COMMITS = st.lists(
+    st.one_of(st.lists(RECORD, min_size=1, max_size=12), st.sampled_from(["reopen", "epoch"])),
+    max_size=12,
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -63,25 +73,46 @@ def test_every_byte_is_as_the_format_says(tmp_path_factory, commits, start) -> N
             epoch += 1
             received = max(received, 500)
             assert log.begin_epoch(500) == 0
-            expected.append(Frame(
-                len(expected) + 1, epoch.to_bytes(4, "little") + bytes(4), writer_epoch=epoch, kind=EPOCH, occurred_us=500,
-                received_us=received, partition=9,
-            ))
+            expected.append(
+                Frame(
+                    len(expected) + 1,
+                    epoch.to_bytes(4, "little") + bytes(4),
+                    writer_epoch=epoch,
+                    kind=EPOCH,
+                    occurred_us=500,
+                    received_us=received,
+                    partition=9,
+                )
+            )
         else:
             status, given_back = log.append(commit)
             assert status == 0
             for index, record in enumerate(commit):
                 received = max(received, record.received_us)
-                expected.append(Frame(
-                    len(expected) + 1, record.payload, index, epoch, record.kind, record.occurred_us, received,
-                    record.subject_id, record.tenant, record.key_id, record.flags, 9,
-                ))
+                expected.append(
+                    Frame(
+                        len(expected) + 1,
+                        record.payload,
+                        index,
+                        epoch,
+                        record.kind,
+                        record.occurred_us,
+                        received,
+                        record.subject_id,
+                        record.tenant,
+                        record.key_id,
+                        record.flags,
+                        9,
+                    )
+                )
                 assert given_back[index] == (len(expected), received)
         assert log.state == (len(expected), received, epoch)
     log.close()
     assert read_folder(path) == expected
     assert [Frame(*frame) for frame in Reader(folder_of(path), 1, 9).all()] == expected
-    assert [Frame(*frame) for frame in Reader(folder_of(path), start, 9).all()] == expected[start - 1 :]
+    assert [Frame(*frame) for frame in Reader(folder_of(path), start, 9).all()] == expected[
+        start - 1 :
+    ]
 
 
 def test_a_commit_never_spans_segments_and_a_large_one_gets_its_own(tmp_path) -> None:
@@ -117,12 +148,28 @@ def test_frames_of_fenced_writers_are_passed_over(tmp_path) -> None:
     after the epoch's frame.
     """
     old = {"writer_epoch": 1}
-    write(tmp_path, [
-        Frame(1, b"", kind=EPOCH, writer_epoch=1), Frame(2, b"two", **old), Frame(3, b"", kind=EPOCH, writer_epoch=2),
-        Frame(3, b"late", **old), Frame(4, b"four", writer_epoch=2), Frame(4, b"late", **old),
-    ])
-    write(tmp_path, [Frame(3, b"late", **old), Frame(5, b"five", writer_epoch=2)], first_sequence=5, writer_epoch=2)
-    for start, expected in ((1, [b"", b"two", b"", b"four", b"five"]), (4, [b"four", b"five"]), (5, [b"five"])):
+    write(
+        tmp_path,
+        [
+            Frame(1, b"", kind=EPOCH, writer_epoch=1),
+            Frame(2, b"two", **old),
+            Frame(3, b"", kind=EPOCH, writer_epoch=2),
+            Frame(3, b"late", **old),
+            Frame(4, b"four", writer_epoch=2),
+            Frame(4, b"late", **old),
+        ],
+    )
+    write(
+        tmp_path,
+        [Frame(3, b"late", **old), Frame(5, b"five", writer_epoch=2)],
+        first_sequence=5,
+        writer_epoch=2,
+    )
+    for start, expected in (
+        (1, [b"", b"two", b"", b"four", b"five"]),
+        (4, [b"four", b"five"]),
+        (5, [b"five"]),
+    ):
         assert [frame[1] for frame in Reader(folder_of(tmp_path), start).all()] == expected
     log = Log(folder_of(tmp_path))
     assert log.state == (5, 0, 2)
@@ -137,12 +184,15 @@ def test_an_epoch_that_was_never_begun_is_damage(tmp_path) -> None:
         Reader(folder_of(tmp_path)).all()
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({"sequence": 4}, "sequence does not follow"),
-    ({"received_us": 4}, "received time goes back"),
-    ({"batch_index": 2}, "place in the group commit"),
-    ({"partition": 1}, "another partition"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"sequence": 4}, "sequence does not follow"),
+        ({"received_us": 4}, "received time goes back"),
+        ({"batch_index": 2}, "place in the group commit"),
+        ({"partition": 1}, "another partition"),
+    ],
+)
 def test_a_whole_frame_in_the_wrong_place_is_damage(tmp_path, change, reason) -> None:
     first = [Frame(1, b"a", received_us=5), Frame(2, b"b", received_us=5)]
     wrong = Frame(**{"sequence": 3, "payload": b"c", "received_us": 5, **change})
@@ -155,7 +205,9 @@ def test_a_whole_frame_in_the_wrong_place_is_damage(tmp_path, change, reason) ->
 
 
 def test_messages_name_file_place_and_record(tmp_path) -> None:
-    write(tmp_path, [Frame(1, b"a" * 8), Frame(2, b"b" * 8), Frame(3, b"c" * 8), Frame(4, b"d" * 8)])
+    write(
+        tmp_path, [Frame(1, b"a" * 8), Frame(2, b"b" * 8), Frame(3, b"c" * 8), Frame(4, b"d" * 8)]
+    )
     path = tmp_path / segment_name(1)
     data = bytearray(path.read_bytes())
     data[64 + 88 + 80] ^= 1
@@ -163,7 +215,14 @@ def test_messages_name_file_place_and_record(tmp_path) -> None:
     with pytest.raises(LogError) as caught:
         Log(folder_of(tmp_path))
     assert caught.value.args[0] == LOG_CORRUPT
-    for part in (str(path), "at byte 152,", "record 2 ", "checksum", "Nothing was changed", "Restore"):
+    for part in (
+        str(path),
+        "at byte 152,",
+        "record 2 ",
+        "checksum",
+        "Nothing was changed",
+        "Restore",
+    ):
         assert part in caught.value.args[1]
     assert path.read_bytes() == data
 
@@ -209,17 +268,22 @@ def test_an_empty_newest_segment_takes_its_state_from_the_one_before(tmp_path) -
     assert [frame[0] for frame in reader.all()] == [2]
     assert log.figures[3] == 2 == len(names_in(tmp_path))
     log.close()
-    (tmp_path / segment_name(1)).write_bytes(encode_segment([Frame(1, b"")])[:64].ljust(4096, b"\0"))
+    (tmp_path / segment_name(1)).write_bytes(
+        encode_segment([Frame(1, b"")])[:64].ljust(4096, b"\0")
+    )
     write(tmp_path, [], first_sequence=2)
     with pytest.raises(LogError, match="later records follow"):
         Log(folder_of(tmp_path))
 
 
-@pytest.mark.parametrize(("data", "reason"), [
-    (b"", "shorter than its header"),
-    (bytes(4096), "does not begin as a log segment"),
-    (encode_segment([], first_sequence=2), "name and its header disagree"),
-])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "shorter than its header"),
+        (bytes(4096), "does not begin as a log segment"),
+        (encode_segment([], first_sequence=2), "name and its header disagree"),
+    ],
+)
 def test_a_wrong_header_is_damage(tmp_path, data, reason) -> None:
     (tmp_path / segment_name(1)).write_bytes(data)
     with pytest.raises(LogError, match=reason):
@@ -303,12 +367,17 @@ print(status, last, small, len(Reader(folder).all()), log.drop_before(last), log
 def test_a_full_disk_refuses_before_writing_and_recovers(tmp_path, request) -> None:
     mount = tmp_path / "small"
     mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", mount], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", mount], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"cannot mount a small file system here: {done.stderr.decode().strip()}")
     request.addfinalizer(lambda: subprocess.run(["umount", mount], check=True))
     result = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, mount], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", FULL_DISK, mount],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert result.returncode == 0, result.stderr
@@ -325,7 +394,7 @@ from reference.log_format import Frame
 log = Log(sys.argv[1].encode(), 1 << 16)
 assert log.append([Frame(0, b"good")])[0] == 0
 state = log.state
-# The descriptor of the segment becomes one that cannot be written: every pwrite fails with an error.
+# The descriptor of the segment becomes one that cannot be written: every pwrite fails.
 for name in os.listdir("/proc/self/fd"):
     try:
         target = os.readlink("/proc/self/fd/" + name)
@@ -343,9 +412,19 @@ print(log.append([Frame(0, b"never")])[0], log.begin_epoch(), log.reserve(1, 1),
 
 def test_after_a_failed_write_the_writer_is_dead(tmp_path) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", FAILING, tmp_path], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", FAILING, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == [str(LOG_IO), "True", str(LOG_IO), str(LOG_IO), str(LOG_IO), "True"]
+    assert result.stdout.split() == [
+        str(LOG_IO),
+        "True",
+        str(LOG_IO),
+        str(LOG_IO),
+        str(LOG_IO),
+        "True",
+    ]
     assert [frame[1] for frame in Reader(folder_of(tmp_path)).all()] == [b"good"]

@@ -23,7 +23,9 @@ def payload(source: random.Random) -> bytes:
     return bytes(source.randrange(900))
 
 
-def build(path, source: random.Random, commit_count: int, segment_size: int = 1 << 16) -> tuple[list[tuple], list[int]]:
+def build(
+    path, source: random.Random, commit_count: int, segment_size: int = 1 << 16
+) -> tuple[list[tuple], list[int]]:
     """Writes group commits; returns all frames, and where each commit of the
     (only) segment begins.
     """
@@ -31,7 +33,9 @@ def build(path, source: random.Random, commit_count: int, segment_size: int = 1 
     starts = []
     for commit in range(commit_count):
         starts.append(HEADER_SIZE + log.figures[0])
-        frames = [Frame(0, payload(source), received_us=commit) for _ in range(source.randrange(1, 9))]
+        frames = [
+            Frame(0, payload(source), received_us=commit) for _ in range(source.randrange(1, 9))
+        ]
         assert log.append(frames)[0] == 0
     starts.append(HEADER_SIZE + log.figures[0])
     log.close()
@@ -87,7 +91,9 @@ def test_a_torn_tail_is_cut_and_acknowledged_records_stay(tmp_path_factory, seed
     assert len(kept) >= last_first - 1, "an acknowledged record is gone"
     assert log.state[0] == len(kept)
     end = HEADER_SIZE + sum((80 + len(frame[1]) + 7) // 8 * 8 for frame in kept)
-    assert not any(file.read_bytes()[end:]), "nothing that could be taken for a frame is left behind"
+    assert not any(file.read_bytes()[end:]), (
+        "nothing that could be taken for a frame is left behind"
+    )
     # Life goes on, and the next open has nothing to cut.
     assert log.append([Frame(0, b"next", received_us=10**6)])[0] == 0
     log.close()
@@ -109,7 +115,9 @@ def test_power_lost_again_while_the_tail_is_cut(tmp_path) -> None:
         half = bytearray(torn)
         for sector in range(starts[-2], starts[-1], SECTOR):
             if source.random() < 0.5:
-                half[sector : min(sector + SECTOR, starts[-1])] = bytes(min(SECTOR, starts[-1] - sector))
+                half[sector : min(sector + SECTOR, starts[-1])] = bytes(
+                    min(SECTOR, starts[-1] - sector)
+                )
         file.write_bytes(half)
         Log(os.fsencode(tmp_path)).close()
         kept = Reader(os.fsencode(tmp_path)).all()
@@ -194,7 +202,9 @@ def test_a_payload_that_imitates_frames_cannot_stop_the_node(tmp_path) -> None:
     assert log.bytes_cut == len(torn.encode(0x5A17))
     log.close()
     # With the salt known it would: this is what the salt is for.
-    forged = b"".join(Frame(sequence, b"", batch_index=0).encode(0x5A17) for sequence in range(3, 40))
+    forged = b"".join(
+        Frame(sequence, b"", batch_index=0).encode(0x5A17) for sequence in range(3, 40)
+    )
     data = bytearray(encode_segment([good, Frame(2, forged)], size=8192, salt=0x5A17))
     data[start + 40] ^= 1
     (tmp_path / segment_name(1)).write_bytes(data)

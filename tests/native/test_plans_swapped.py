@@ -13,7 +13,10 @@ TENANT = 3
 def documents(triggers: int, contents: int) -> list[DocumentInput]:
     found = [DocumentInput(kind="placement", document_id="place", body="fallback: content_0")]
     for i in range(triggers):
-        body = f"condition: event.type == 'click' && session.event_count >= {i % 5}\nactions: [{{type: a{i}}}]"
+        body = (
+            f"condition: event.type == 'click' && session.event_count >= {i % 5}\n"
+            f"actions: [{{type: a{i}}}]"
+        )
         found.append(DocumentInput(kind="trigger", document_id=f"trigger_{i}", body=body))
     for i in range(contents):
         body = f"placements: [place]\npriority: {i % 7}\npayload: {{text: {'x' * (i % 50)}}}"

@@ -156,14 +156,21 @@ int main(void) {
     uint64_t hash = 0, word;
     for (int i = 0; i < 20000; i++, x += 0.0701) {
         double values[3] = {kairos_exp(x), kairos_log(x + 701.0), kairos_add_weighted(x, 0.1, x)};
-        for (int j = 0; j < 3; j++) { memcpy(&word, &values[j], 8); hash = hash * 0x9E3779B97F4A7C15ull + word; }
+        for (int j = 0; j < 3; j++) {
+            memcpy(&word, &values[j], 8);
+            hash = hash * 0x9E3779B97F4A7C15ull + word;
+        }
     }
     for (int i = 0; i < 512; i++) weights[i] = (float)kairos_exp(-0.01 * i);
     for (int i = 0; i < 8; i++) features[i] = (float)kairos_exp(0.37 * i);
     for (int i = 0; i < 64; i++) bias[i] = (float)kairos_log(1.0 + i);
     for (uint32_t kernel = 0; kernel < 3; kernel++) {
         kairos_linear(weights, 64, features, 8, bias, scores, kernel);
-        for (int i = 0; i < 64; i++) { word = 0; memcpy(&word, &scores[i], 4); hash = hash * 0x9E3779B97F4A7C15ull + word; }
+        for (int i = 0; i < 64; i++) {
+            word = 0;
+            memcpy(&word, &scores[i], 4);
+            hash = hash * 0x9E3779B97F4A7C15ull + word;
+        }
     }
     printf("%llx", (unsigned long long)hash);
     return 0;

@@ -33,7 +33,9 @@ def engine() -> None:
 KEYS = st.binary(min_size=1, max_size=6)
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), st.integers(0, 4), KEYS, st.binary(max_size=40).map(lambda b: b * 100)),
+        st.tuples(
+            st.just("put"), st.integers(0, 4), KEYS, st.binary(max_size=40).map(lambda b: b * 100)
+        ),
         st.tuples(st.just("delete"), st.integers(0, 4), KEYS),
         st.tuples(st.sampled_from(["commit", "abort", "reopen"])),
     ),
@@ -55,7 +57,9 @@ def test_behaves_as_sorted_dictionaries(tmp_path_factory, steps, probes) -> None
             working[step[1]][step[2]] = step[3]
             assert view.write_get(step[1], step[2]) == step[3]
         elif step[0] == "delete":
-            assert view.delete(step[1], step[2]) == (working[step[1]].pop(step[2], None) is not None)
+            assert view.delete(step[1], step[2]) == (
+                working[step[1]].pop(step[2], None) is not None
+            )
             assert view.write_get(step[1], step[2]) is None
         else:
             view.read_begin()
@@ -115,7 +119,9 @@ def test_a_missing_folder_and_a_foreign_file_are_refused(tmp_path) -> None:
     assert caught.value.args[0] == STORE_ERROR
 
 
-def test_keys_of_no_or_too_many_bytes_are_refused_and_leave_the_transaction_usable(tmp_path) -> None:
+def test_keys_of_no_or_too_many_bytes_are_refused_and_leave_the_transaction_usable(
+    tmp_path,
+) -> None:
     view = Store(os.fsencode(tmp_path), MAP_SIZE)
     view.begin()
     for key in (b"", b"k" * 512):
@@ -194,14 +200,19 @@ def test_a_full_disk_is_a_status_and_not_a_signal(tmp_path, request) -> None:
     """
     mount = tmp_path / "small"
     mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", mount], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", mount], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"cannot mount a small file system here: {done.stderr.decode().strip()}")
     request.addfinalizer(lambda: subprocess.run(["umount", mount], check=True))
     (mount / "view").mkdir()
     result = subprocess.run(
         [sys.executable, "-c", FULL_DISK, os.fsdecode(engine_path()), mount / "view"],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert result.returncode != -signal.SIGBUS, "a page without a disk block was written"
     assert result.returncode == 0, result.stderr

@@ -220,11 +220,11 @@ def test_the_order_of_refusals() -> None:
 @pytest.mark.parametrize(
     "tail",
     [
-        b"\x00\x00", b"\x80", b"\x80\x80\x80\x80\x80\x01", b"\xff" * 5, varint(2**32) + b"\x00", b"\x08",
-        b"\x28" + b"\xff" * 10,
-        b"\x28" + b"\x80" * 9 + b"\x02", b"\x28" + b"\x80" * 10 + b"\x00", b"\x0a\x05abcd", b"\x0a\xff\xff\xff\xff\x0f",
-        b"\x0a\x80\x80\x80\x80\x80\x00", b"\x21" + bytes(7), b"\x25" + bytes(3), b"\x0b", b"\x0b\x0c", b"\x0c",
-        b"\x0e", b"\x0f",
+        b"\x00\x00", b"\x80", b"\x80\x80\x80\x80\x80\x01", b"\xff" * 5, varint(2**32) + b"\x00",
+        b"\x08", b"\x28" + b"\xff" * 10,
+        b"\x28" + b"\x80" * 9 + b"\x02", b"\x28" + b"\x80" * 10 + b"\x00", b"\x0a\x05abcd",
+        b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x80\x80\x80\x80\x80\x00", b"\x21" + bytes(7),
+        b"\x25" + bytes(3), b"\x0b", b"\x0b\x0c", b"\x0c", b"\x0e", b"\x0f",
     ],
 )  # fmt: skip
 def test_malformed_bytes(tail: bytes) -> None:

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="the fuzzer is b
 def fuzz(root: Path, headers: Path, seconds: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(root / "tests" / "fuzz" / "run_wire.sh"), str(seconds), "1"],
-        env={**os.environ, "HEADERS": str(headers)}, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "HEADERS": str(headers)}, capture_output=True, text=True, timeout=300,
+        check=False,
     )  # fmt: skip
 
 

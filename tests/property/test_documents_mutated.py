@@ -17,9 +17,10 @@ from kairos_server.catalog.documents import read_body
 from reference.packs import BASE, CONTENTS, EXIT_PREVENTION
 
 ANYTHING: list[Any] = [
-    None, True, 0, -1, 1.5, 2**62, "", "a", "event.price > 1", "has(", "2024-01-01", "7d", "a.b", "é", "\x00", [], [[]],
-    [1, "a"], {}, {"": 1}, {"a": {"b": []}}, {"field": "price"}, {"min": 1}, "kind", "x" * 9000, {"all": [{"any": []}]},
-    "previous(previous(count('a')))", "last('a').value.time > 1", "event['price'] > 1", "-event.price < 1", "{} == {}",
+    None, True, 0, -1, 1.5, 2**62, "", "a", "event.price > 1", "has(", "2024-01-01", "7d", "a.b",
+    "é", "\x00", [], [[]], [1, "a"], {}, {"": 1}, {"a": {"b": []}}, {"field": "price"}, {"min": 1},
+    "kind", "x" * 9000, {"all": [{"any": []}]}, "previous(previous(count('a')))",
+    "last('a').value.time > 1", "event['price'] > 1", "-event.price < 1", "{} == {}",
     "count('a', {'price': -1})", "[true][0]", "event.", "now",
 ]  # fmt: skip
 

@@ -25,7 +25,8 @@ from reference.match import ABSENT, Value
 SCHEMA = """
 kind: schema
 attributes:
-  {int_a: int, double_a: double, text_a: string, truth_a: bool, moment_a: timestamp, dyn_a: dyn, dyn_b: dyn, view.width: int}
+  {int_a: int, double_a: double, text_a: string, truth_a: bool, moment_a: timestamp,
+   dyn_a: dyn, dyn_b: dyn, view.width: int}
 traits: {plan: string, dyn_trait: dyn}
 purposes: [analytics, marketing]
 """

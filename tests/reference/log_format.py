@@ -52,23 +52,35 @@ class Frame:
     def encode(self, salt: int) -> bytes:
         size = (FRAME.size + len(self.payload) + 7) // 8 * 8
         body = FRAME.pack(
-            size, 0, self.sequence, self.occurred_us, self.received_us, self.subject_id, self.writer_epoch, self.batch_index,
-            self.tenant, self.key_id, len(self.payload), self.partition, self.semantics_version, 1, self.kind, self.flags, 0,
-        ) + self.payload
+            size, 0, self.sequence, self.occurred_us, self.received_us, self.subject_id,
+            self.writer_epoch, self.batch_index, self.tenant, self.key_id, len(self.payload),
+            self.partition, self.semantics_version, 1, self.kind, self.flags, 0,
+        ) + self.payload  # fmt: skip
         body = body.ljust(size, b"\0")[8:]
         return struct.pack("<II", size, crc32c(salt, body)) + body
 
 
-def encode_header(first_sequence: int, *, partition: int = 0, writer_epoch: int = 0, salt: int = 0) -> bytes:
-    body = HEADER.pack(b"KAIROLOG", first_sequence, 0, 1, partition, writer_epoch, salt, bytes(20), 0)[:-4]
+def encode_header(
+    first_sequence: int, *, partition: int = 0, writer_epoch: int = 0, salt: int = 0
+) -> bytes:
+    body = HEADER.pack(
+        b"KAIROLOG", first_sequence, 0, 1, partition, writer_epoch, salt, bytes(20), 0
+    )[:-4]
     return body + struct.pack("<I", crc32c(0, body))
 
 
 def encode_segment(
-    frames: list[Frame], *, size: int = 4096, salt: int = 77, first_sequence: int | None = None, writer_epoch: int = 0
+    frames: list[Frame],
+    *,
+    size: int = 4096,
+    salt: int = 77,
+    first_sequence: int | None = None,
+    writer_epoch: int = 0,
 ) -> bytes:
     first = frames[0].sequence if first_sequence is None else first_sequence
-    data = encode_header(first, salt=salt, writer_epoch=writer_epoch) + b"".join(frame.encode(salt) for frame in frames)
+    data = encode_header(first, salt=salt, writer_epoch=writer_epoch) + b"".join(
+        frame.encode(salt) for frame in frames
+    )
     assert len(data) <= size
     return data.ljust(size, b"\0")
 
@@ -84,8 +96,9 @@ def decode_segment(data: bytes) -> tuple[int, list[tuple[int, Frame]]]:
     frames: list[tuple[int, Frame]] = []
     offset = HEADER.size
     while offset + FRAME.size <= len(data):
-        (size, crc, sequence, occurred, received, subject, epoch, batch_index, tenant, key_id, payload_size, partition,
-         semantics, version, kind, flags, reserved) = FRAME.unpack_from(data, offset)
+        (size, crc, sequence, occurred, received, subject, epoch, batch_index, tenant, key_id,
+         payload_size, partition, semantics, version, kind, flags,
+         reserved) = FRAME.unpack_from(data, offset)  # fmt: skip
         if size == 0:
             break
         assert crc == crc32c(salt, data[offset + 8 : offset + size])
@@ -93,9 +106,9 @@ def decode_segment(data: bytes) -> tuple[int, list[tuple[int, Frame]]]:
         start = offset + FRAME.size
         assert not any(data[start + payload_size : offset + size])
         frames.append((offset, Frame(
-            sequence, data[start : start + payload_size], batch_index, epoch, kind, occurred, received, subject, tenant,
-            key_id, flags, partition, semantics,
-        )))
+            sequence, data[start : start + payload_size], batch_index, epoch, kind, occurred,
+            received, subject, tenant, key_id, flags, partition, semantics,
+        )))  # fmt: skip
         offset += size
     return salt, frames
 

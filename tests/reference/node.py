@@ -57,7 +57,9 @@ class Node:
         self.received_us = max(self.received_us, received_us)
         return self.sequence
 
-    def check(self, tenant: int, events: Sequence[bytes], received_us: int, *, batch: bool) -> Request:
+    def check(
+        self, tenant: int, events: Sequence[bytes], received_us: int, *, batch: bool
+    ) -> Request:
         request = Request(tenant, received_us, batch=batch)
         for data in events:
             try:
@@ -98,7 +100,9 @@ class Node:
         )
 
     def _result(self, request: Request, event: dict[str, Any] | Refusal) -> Any:
-        kind = ingest_service_pb2.IngestResult if request.batch else ingest_service_pb2.IngestResponse
+        kind = (
+            ingest_service_pb2.IngestResult if request.batch else ingest_service_pb2.IngestResponse
+        )
         if isinstance(event, Refusal):
             result = kind(event_id=event.event_id.decode())
             result.error.reason, result.error.field = event.refused.status, event.refused.field
@@ -116,7 +120,9 @@ class Node:
 
 
 def answered(kind: Any, active: Active, event_id: bytes, outcome: Outcome, sequence: int) -> Any:
-    result = kind(event_id=event_id.decode(), processed=True, duplicate=outcome.duplicate, late=outcome.late)
+    result = kind(
+        event_id=event_id.decode(), processed=True, duplicate=outcome.duplicate, late=outcome.late
+    )
     if outcome.duplicate:
         names = active.model.trigger_names
         for number in outcome.numbers:

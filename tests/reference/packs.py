@@ -89,7 +89,8 @@ placements: [hero, side]
 priority: 5
 eligibility: context.cart_size > 2
 purposes: [marketing]
-score: {terms: [{feature: profile.engagement_score, weight: 1.5}, {feature: session.is_new, weight: 2}]}
+score:
+  terms: [{feature: profile.engagement_score, weight: 1.5}, {feature: session.is_new, weight: 2}]
 ---
 kind: content
 id: a
@@ -100,7 +101,10 @@ variant: v
 ttl: 15m
 eligibility: context.cartSize > 2
 purposes: [analytics, marketing]
-score: {type: logistic, bias: 0.1, terms: [{feature: 'count("x")', weight: -1}, {feature: session.is_new, weight: 4}]}
+score:
+  type: logistic
+  bias: 0.1
+  terms: [{feature: 'count("x")', weight: -1}, {feature: session.is_new, weight: 4}]
 payload: {z: 1, a: {y: true, b: [x, null]}, text: é, ratio: 0.5}
 schedule: {startDate: 2024-01-01}
 ---

@@ -16,8 +16,9 @@ from kairos.v1 import error_pb2, event_pb2, personalization_service_pb2
 
 TIME_US_MAX = 253_402_300_799_999_999
 RESERVED_EVENT = set(
-    b"event_id type event_type time occurred_time_us subject_id user_id session_id device_type channel urgency persona url"
-    b" referrer value_minor currency_code tenant_id late traits consents attributes producer_id producer_sequence".split()
+    b"event_id type event_type time occurred_time_us subject_id user_id session_id device_type "
+    b"channel urgency persona url referrer value_minor currency_code tenant_id late traits "
+    b"consents attributes producer_id producer_sequence".split()
 )
 RESERVED_CONTEXT = set(b"channel placement scenario device_type persona urgency".split())
 RESERVED_TRAIT = set(b"event_count session_count first_seen_time last_seen_time age".split())

@@ -7,22 +7,24 @@ import struct
 from collections.abc import Callable
 
 NAMES = [
-    b"time_on_page", b"timeOnPage", b"TimeOnPage", b"pageURL", b"page_url", b"URLPath", b"viewport.width", b"viewport.Width",
-    b"a",
+    b"time_on_page", b"timeOnPage", b"TimeOnPage", b"pageURL", b"page_url", b"URLPath",
+    b"viewport.width", b"viewport.Width", b"a",
     b"x9Y", b"\xc3\xa9t\xc3\xa9", b"a..b",
     b".a", b"a.", b".", b"a\x00b", b"\x7f", b"A" * 65, b"a" * 128, b"a" * 129, b"aB" * 43,
-    b"aB" * 42, b"url", b"eventType", b"type", b"Late", b"age", b"eventCount", b"first_seen_time", b"placement", b"scenario",
-    b"", b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"a b", b"quantity", b"sku", b"URL", b"producerSequence", b"occurred_time_us",
+    b"aB" * 42, b"url", b"eventType", b"type", b"Late", b"age", b"eventCount", b"first_seen_time",
+    b"placement", b"scenario", b"", b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"a b", b"quantity",
+    b"sku", b"URL", b"producerSequence", b"occurred_time_us",
 ]  # fmt: skip
 TEXTS = [
-    b"", b"a", b"page_view", b"user-1", "日本語".encode(), "😀".encode(), b"\xf4\x90\x80\x80", b"\xf0\x80\x80\x80",
-    b"\xe0\x80\x80",
-    b"\xc3", b"\xed\xbf\xbf", b"1234567", b"12345678", b"123456789", b"1234567\xc3\xa9", b"x" * 64, b"x" * 65, b"x" * 128,
-    b"x" * 129, b"x" * 256, b"x" * 257, b"x" * 1024, b"x" * 1025, b"x" * 8192, b"x" * 8193, b"EUR", b"usd", b"EURO", b"EU",
+    b"", b"a", b"page_view", b"user-1", "日本語".encode(), "😀".encode(), b"\xf4\x90\x80\x80",
+    b"\xf0\x80\x80\x80", b"\xe0\x80\x80",
+    b"\xc3", b"\xed\xbf\xbf", b"1234567", b"12345678", b"123456789", b"1234567\xc3\xa9", b"x" * 64,
+    b"x" * 65, b"x" * 128, b"x" * 129, b"x" * 256, b"x" * 257, b"x" * 1024, b"x" * 1025,
+    b"x" * 8192, b"x" * 8193, b"EUR", b"usd", b"EURO", b"EU",
 ]  # fmt: skip
 NUMBERS = [
-    0, 1, 2, 3, 4, 5, 6, 9, 10, 100, 101, 127, 128, 16383, 16384, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1,
-    2**63,
+    0, 1, 2, 3, 4, 5, 6, 9, 10, 100, 101, 127, 128, 16383, 16384, 2**31 - 1, 2**31, 2**32 - 1,
+    2**32, 2**32 + 1, 2**63 - 1, 2**63,
     2**64 - 1, 253_402_300_799_999_999, 253_402_300_800_000_000, 1_700_000_000_000_000,
 ]  # fmt: skip
 DOUBLES = [0.0, -0.0, 1.5, -1e308, 5e-324, float("inf"), float("-inf"), float("nan")]

@@ -9,7 +9,8 @@ FILE_LINES_MAX = 450
 FUNCTION_LINES_MAX = 70
 # Path -> lines allowed now. Never raise a number, and never add one without its reason.
 FILES_LARGER = {
-    "native/kairos_native/layout.h": 520,  # every stored layout in one place is what makes it reviewable
+    # every stored layout in one place is what makes it reviewable
+    "native/kairos_native/layout.h": 520,
     "native/kairos_native/layout.pxd": 490,  # generated from layout.h
 }
 FUNCTIONS_LARGER: dict[str, int] = {}

@@ -67,8 +67,9 @@ TYPE = Source(SourceKind.EVENT, 0)
 
 def test_negation_keeps_its_own_operators() -> None:
     for text, op in [
-        ("event.price < 1", LeafOp.NOT_LT), ("event.price <= 1", LeafOp.NOT_LE), ("event.price > 1", LeafOp.NOT_GT),
-        ("event.price >= 1", LeafOp.NOT_GE), ("event.price == 1", LeafOp.NE), ("event.price != 1", LeafOp.EQ),
+        ("event.price < 1", LeafOp.NOT_LT), ("event.price <= 1", LeafOp.NOT_LE),
+        ("event.price > 1", LeafOp.NOT_GT), ("event.price >= 1", LeafOp.NOT_GE),
+        ("event.price == 1", LeafOp.NE), ("event.price != 1", LeafOp.EQ),
     ]:  # fmt: skip
         assert lowered(f"!({text})") == ((Leaf(PRICE, op, (1,)),),)
         assert lowered(f"!(!({text}))") == lowered(text)
@@ -182,7 +183,10 @@ def test_calls_of_one_meaning_share_a_slot(one: str, other: str) -> None:
 
 
 def test_spellings_of_one_condition_are_one() -> None:
-    cel = 'event.type == "exit_intent" && profile.engagement_score > 0.7 && event.time_on_page > 30000'
+    cel = (
+        'event.type == "exit_intent" && profile.engagement_score > 0.7'
+        " && event.time_on_page > 30000"
+    )
     filters = [
         {"field": "engagementScore", "operator": "greater_than", "value": 0.7},
         {"field": "eventData.timeOnPage", "operator": "greater_than", "value": 30000},

@@ -49,7 +49,10 @@ def as_condition(tree: Expression) -> tuple[str, Literal] | None:
         items = [undressed(element) for element in right.elements]
         if all(isinstance(item, Literal) for item in items):
             return (
-                f"event.x in [{', '.join(literal_text(i.value) for i in items if isinstance(i, Literal))}]",
+                (
+                    "event.x in "
+                    f"[{', '.join(literal_text(i.value) for i in items if isinstance(i, Literal))}]"
+                ),
                 left,
             )
     return None

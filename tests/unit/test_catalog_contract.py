@@ -70,8 +70,9 @@ def test_names_and_numbers_are_those_of_the_core() -> None:
 
 def test_canonical_names() -> None:
     for name, canonical in [
-        ("timeOnPage", "time_on_page"), ("pageURL", "page_url"), ("URLPath", "url_path"), ("view.widthPx", "view.width_px"),
-        ("a1B", "a1_b"), ("already_so", "already_so"), ("ABC", "abc"),
+        ("timeOnPage", "time_on_page"), ("pageURL", "page_url"), ("URLPath", "url_path"),
+        ("view.widthPx", "view.width_px"), ("a1B", "a1_b"), ("already_so", "already_so"),
+        ("ABC", "abc"),
     ]:  # fmt: skip
         assert schema.canonical_name(name) == canonical
         assert schema.canonical_name(canonical) == canonical

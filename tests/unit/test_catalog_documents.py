@@ -16,7 +16,8 @@ def refused(text: str) -> str:
 
 def test_yaml_values_are_what_they_look_like() -> None:
     body = read_body(
-        "a: yes\nb: on\nc: 2024-01-01\nd: 12:30\ne: 010\nf: 1_000\ng: 0x10\nh: -5\ni: 1.5\nj: 1e3\nk: true\n"
+        "a: yes\nb: on\nc: 2024-01-01\nd: 12:30\ne: 010\nf: 1_000\ng: 0x10\nh: -5\ni: 1.5\n"
+        "j: 1e3\nk: true\n"
         "l: null\nm: ~\nn:\no: .inf\np: '7'\non: 1\n1: x"
     )
     assert body == {

@@ -89,7 +89,8 @@ terms: [{feature: 'count("cart_add", "7d")', weight: 0.8}]
         (SourceKind.EVENT, LeafOp.EQ, ("mobile",)),
     ]
     assert [(d.name, d.kind, d.bias) for d in applied.model.derived] == [
-        ("engagement_score", DerivedKind.ENGAGEMENT, 0.0), ("intent_score", DerivedKind.LOGISTIC, -2.0),
+        ("engagement_score", DerivedKind.ENGAGEMENT, 0.0),
+        ("intent_score", DerivedKind.LOGISTIC, -2.0),
     ]  # fmt: skip
 
 
@@ -103,7 +104,8 @@ def test_the_documents_of_the_guide_compile() -> None:
 
 def test_window_and_decay_numbers() -> None:
     applied = apply(
-        'kind: trigger\nid: t\ncondition: \'count("*", "1h/7") > 0 && sum("a", "price", {"url": "/"}, "7d/64") > 1\''
+        'kind: trigger\nid: t\ncondition: \'count("*", "1h/7") > 0 && sum("a", "price", '
+        '{"url": "/"}, "7d/64") > 1\''
     )
     decayed, window, total = applied.model.slots
     assert (window.bucket_count, window.bucket_us, window.window_us, window.size) == (
@@ -147,10 +149,12 @@ schedule: {active: false}
         (SourceKind.EVENT, LeafOp.EQ, ("mobile",)),
     ]
     refused = violations(
-        "kind: trigger\nid: t\ncondition: 'true'\npersonalization: {trafficSource: ads, deviceType: moblie}"
+        "kind: trigger\nid: t\ncondition: 'true'\n"
+        "personalization: {trafficSource: ads, deviceType: moblie}"
     )
     assert [(v.path, v.reason) for v in refused] == [
-        ("personalization.deviceType", "VALUE_INVALID"), ("personalization.trafficSource", "UNSUPPORTED"),
+        ("personalization.deviceType", "VALUE_INVALID"),
+        ("personalization.trafficSource", "UNSUPPORTED"),
     ]  # fmt: skip
     source = apply(
         "kind: trigger\nid: t\ncondition: 'true'\npersonalization: {trafficSource: ads}",
@@ -191,8 +195,8 @@ def test_placements_and_candidates() -> None:
         True,
     )
     assert [(a.name, a.WhichOneof("value")) for a in offer.content] == [
-        ("z", "int_value"), ("a.y", "bool_value"), ("a.b.0", "string_value"), ("a.b.1", "null_value"), ("text", "string_value"),
-        ("ratio", "double_value"),
+        ("z", "int_value"), ("a.y", "bool_value"), ("a.b.0", "string_value"),
+        ("a.b.1", "null_value"), ("text", "string_value"), ("ratio", "double_value"),
     ]  # fmt: skip
     assert hero.candidates[1].start_us == 1_704_067_200_000_000
     assert build_image(applied.model)
@@ -286,7 +290,10 @@ eligibility: context.any == 1.0
             "VALUE_INVALID",
         ),
         (
-            "kind: trigger\nid: t\ncondition: 'true'\nschedule: {startDate: 2024-02-02, endDate: 2024-02-01}",
+            (
+                "kind: trigger\nid: t\ncondition: 'true'\n"
+                "schedule: {startDate: 2024-02-02, endDate: 2024-02-01}"
+            ),
             "schedule.endDate",
             "VALUE_INVALID",
         ),
@@ -344,12 +351,14 @@ def test_all_faults_of_all_documents_come_at_once() -> None:
 
 def test_warnings() -> None:
     applied = apply(
-        "kind: trigger\nid: a\ncondition: 'true'\n---\nkind: trigger\nid: n\ncondition: event.price > 2 && event.price < 1"
+        "kind: trigger\nid: a\ncondition: 'true'\n---\nkind: trigger\nid: n\n"
+        "condition: event.price > 2 && event.price < 1"
         "\n---\nkind: placement\nid: p\n---\nkind: content\nid: c\neligibility: 'false'"
     )
     assert applied.warnings == [
-        "trigger/a: its condition fires on every event.", "trigger/n: its condition can never fire.",
-        "content/c: no placement shows it.", "content/c: its eligibility can never hold.",
+        "trigger/a: its condition fires on every event.",
+        "trigger/n: its condition can never fire.", "content/c: no placement shows it.",
+        "content/c: its eligibility can never hold.",
         "placement/p: it has neither contents nor a fallback.",
     ]  # fmt: skip
 

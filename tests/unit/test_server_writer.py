@@ -171,7 +171,9 @@ def test_refused_group_refuses_each_caller_and_goes_on():
     run(test())
 
 
-@pytest.mark.parametrize("error", [EngineError("log is damaged", 129), MemoryError(), SystemExit(3)])
+@pytest.mark.parametrize(
+    "error", [EngineError("log is damaged", 129), MemoryError(), SystemExit(3)]
+)
 def test_engine_failure_ends_the_writer_and_tells_everyone(error):
     async def test():
         engine = FakeEngine(hold=threading.Event(), error=error)
