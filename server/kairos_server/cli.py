@@ -65,7 +65,8 @@ def _serve(parsed: argparse.Namespace) -> int:
 
 
 def _key_new() -> int:
-    from kairos_server.rpc.auth import key_hash, key_new  # noqa: PLC0415  # other commands start without it
+    # Imported here: other commands start without it.
+    from kairos_server.rpc.auth import key_hash, key_new  # noqa: PLC0415
 
     key = key_new()
     sys.stdout.write(f"key        {key}\nkey_sha256 {key_hash(key).hex()}\n")
@@ -73,7 +74,8 @@ def _key_new() -> int:
 
 
 def _try(address: str, key: str) -> int:
-    from kairos_server.attempt import attempt  # noqa: PLC0415  # other commands start without the client library
+    # Imported here: other commands start without the client library.
+    from kairos_server.attempt import attempt  # noqa: PLC0415
 
     return attempt(address, key)
 

@@ -121,8 +121,8 @@ def banner(
     )
     lines = [
         (
-            f"Kairos is ready after {start_s:.2f} s.  gRPC {grpc}  metrics and health http://{http}  "
-            f"data {config.data}"
+            f"Kairos is ready after {start_s:.2f} s.  gRPC {grpc}  "
+            f"metrics and health http://{http}  data {config.data}"
         )
     ]
     if config.local:

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Builds and runs the fuzzer of the wire scanner: run_wire.sh [seconds] [seed] [file to
-# save the corpus in].
+# Builds and runs the fuzzer of the wire scanner: run_wire.sh [seconds] [seed] [file for the corpus].
 # Prints seed, executions and findings; status 1 on a finding. HEADERS names another copy of
 # native/kairos_native.
 # VALGRIND=1 runs the corpus, and some mutations of it, under valgrind without the sanitizers: it
@@ -14,11 +13,13 @@ common="-g -Wall -Wextra -I$headers -I$here"
 if [ "${VALGRIND:-0}" = 1 ]; then
     gcc $common -O1 -fsanitize-coverage=trace-pc -c "$here/wire_target.c" -o "$build/wire_target.o"
     gcc $common -O2 -no-pie "$build/wire_target.o" "$here/wire_fuzz.c" -lm -o "$build/wire_fuzz"
-    valgrind -q --error-exitcode=1 "$build/wire_fuzz" "${1:-10}" "${2:-$(date +%s)}" "$here/wire.corpus"
+    valgrind -q --error-exitcode=1 \
+        "$build/wire_fuzz" "${1:-10}" "${2:-$(date +%s)}" "$here/wire.corpus"
     exit
 fi
-sanitize="$common -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+sanitizers="-fsanitize=address,undefined"
+sanitize="$common -O1 -fno-omit-frame-pointer $sanitizers -fno-sanitize-recover=all"
 gcc $sanitize -fsanitize-coverage=trace-pc -c "$here/wire_target.c" -o "$build/wire_target.o"
 gcc $common -O2 -c "$here/wire_fuzz.c" -o "$build/wire_fuzz.o"
-gcc -fsanitize=address,undefined -no-pie "$build/wire_target.o" "$build/wire_fuzz.o" -lm -o "$build/wire_fuzz"
+gcc $sanitizers -no-pie "$build/wire_target.o" "$build/wire_fuzz.o" -lm -o "$build/wire_fuzz"
 "$build/wire_fuzz" "${1:-10}" "${2:-$(date +%s)}" "$here/wire.corpus" ${3:+"$3"}

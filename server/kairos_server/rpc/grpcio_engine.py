@@ -134,7 +134,8 @@ class _TableHandler(grpc.GenericRpcHandler):
 
 def options(limits: Limits) -> list[tuple[str, int]]:
     """Returns the channel arguments of the server."""
-    age_s = random.uniform(limits.connection_age_s_min, limits.connection_age_s_max)  # noqa: S311 - spreads load, no secret
+    # Drawn to spread load; no secret depends on it.
+    age_s = random.uniform(limits.connection_age_s_min, limits.connection_age_s_max)  # noqa: S311
     return [
         ("grpc.max_receive_message_length", limits.receive_size_max),
         ("grpc.max_send_message_length", limits.receive_size_max),
