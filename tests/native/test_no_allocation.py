@@ -85,7 +85,11 @@ def test_decision_allocates_its_answer_only(lock: Lockstep) -> None:
         message.constraints.require_consent = False
         return partial(lock.engine.decide, TENANT, message.SerializeToString(), START)
 
-    known = [least(partial(request, subject, variants)) for subject in ("ann", "nobody") for variants in (1, 100)]
+    known = [
+        least(partial(request, subject, variants))
+        for subject in ("ann", "nobody")
+        for variants in (1, 100)
+    ]
     # The bytes of the answer and nothing else.
     assert known == [1, 1, 1, 1]
     sizes = {len(request("ann", variants)()) for variants in (1, 100)}

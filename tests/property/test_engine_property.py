@@ -60,14 +60,17 @@ class Run:
         return [stored, self.lock.activation(TENANT, model)]
 
     def tick(self) -> None:
-        step = self.source.choice((0, 1, 1000, MINUTE, MINUTE, 20 * MINUTE, HOUR, 7 * HOUR, 2 * DAY, 8 * DAY))
+        step = self.source.choice(
+            (0, 1, 1000, MINUTE, MINUTE, 20 * MINUTE, HOUR, 7 * HOUR, 2 * DAY, 8 * DAY)
+        )
         self.clock_us += step
         # A clock may be set back: the log raises received times.
         self.lock.now_us = self.clock_us - self.source.choice((0, 0, 0, 0, 1, 2 * MINUTE))
 
     def events(self, count: int) -> list:
         return [
-            random_event(self.source, self.documents, self.clock_us, live=self.live) for _ in range(count)
+            random_event(self.source, self.documents, self.clock_us, live=self.live)
+            for _ in range(count)
         ]
 
     def ingest(self) -> list[Staged | None]:
@@ -94,7 +97,9 @@ class Run:
             self.lock.decide(TENANT, random_decide(source, self.documents, event_time))
         names = self.lock.node.tenants[TENANT].active.model.trigger_names
         live = {rule.number for rule in self.lock.node.tenants[TENANT].active.model.trigger_rules}
-        wanted = [name for number, name in enumerate(names) if number in live and source.random() < 0.2]
+        wanted = [
+            name for number, name in enumerate(names) if number in live and source.random() < 0.2
+        ]
         self.lock.evaluate(TENANT, self.events(1)[0], wanted)
         at_us = source.choice((None, None, event_time + HOUR, event_time - 1))
         self.lock.profile(TENANT, source.choice((*SUBJECTS, "stranger")), at_us)

@@ -7,49 +7,29 @@ compiled: each answer is found from the whole history. The text that it follows 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kairos.v1 import (
-    error_pb2,
-    event_pb2,
-    ingest_service_pb2,
-    personalization_service_pb2,
-    profile_service_pb2,
-    trigger_service_pb2,
-)
-from kairos_server.catalog.model import (
-    Candidate,
-    Constant,
-    Duration,
-    FieldType,
-    Placement,
-    PlanModel,
-    Rule,
-    Source,
-    Time,
-)
+from kairos.v1 import personalization_service_pb2, trigger_service_pb2
+from kairos_server.catalog.model import FieldType, Rule
 
-from reference import features, match, score
-from reference.features import ABSENT, BOOL, DOUBLE, DURATION, INT, NO_VALUE, NULL, STRING, TIME
-from reference.hash import siphash128
+from reference import features
+from reference.active import (
+    ENUMS,
+    Active,
+    Value,
+    enum_value,
+    fitted,
+    text_value,
+    value_of_wire,
+)
+from reference.features import BOOL, INT, NO_VALUE, TIME
+from reference.reading import profile_of, ranked, rules_holding
 from reference.wire import Refused, read_decide, read_event
 
 DAY_US = 86_400_000_000
 LOOK_BACK_DAYS = 8
-ATTRIBUTE_FIRST = 12
-ENUMS = {
-    "device_type": (event_pb2.DeviceType, "DEVICE_TYPE_"),
-    "channel": (event_pb2.Channel, "CHANNEL_"),
-    "urgency": (event_pb2.Urgency, "URGENCY_"),
-}
-# A malformed message may have no id that can be trusted.
-ID_UNKNOWN = ("WIRE_MALFORMED", "UTF8_INVALID", "EVENT_ID_INVALID", "EVENT_TOO_LARGE")
-KINDS = {"string": STRING, "int": INT, "double": DOUBLE, "bool": BOOL, "time": TIME, "null": NULL}
-
-Value = features.Value
 
 
 @dataclass(frozen=True)
@@ -61,129 +41,6 @@ class Settings:
     behind_us: int = 8 * DAY_US
     lateness_us: int = DAY_US
     gap_us: int = 1_800_000_000
-
-
-# ---------------------------------------------------------------- values
-
-
-def value_of_wire(kind: str, value: Any) -> Value:
-    if kind == "double":
-        return DOUBLE, struct.unpack("<d", value)[0]
-    return KINDS[kind], None if kind == "null" else value
-
-
-def value_of_constant(constant: Constant) -> Value:
-    match constant:
-        case None:
-            return NULL, None
-        case bool():
-            return BOOL, constant
-        case int():
-            return INT, constant
-        case float():
-            return DOUBLE, constant
-        case str():
-            return STRING, constant.encode()
-        case Time():
-            return TIME, constant.us
-        case Duration():
-            return DURATION, constant.us
-    raise TypeError(constant)
-
-
-def constant_of_value(value: Value) -> match.Value:
-    kind, payload = value
-    if kind == ABSENT:
-        return match.ABSENT
-    if kind == STRING:
-        return payload.decode()
-    if kind == TIME:
-        return Time(payload)
-    return Duration(payload) if kind == DURATION else payload
-
-
-def fitted(value: Value, kind: FieldType) -> Value | None:
-    """The value as the field's type; None where it has another one."""
-    if kind == FieldType.DYN or value[0] in (int(kind), NULL):
-        return value
-    if kind == FieldType.DOUBLE and value[0] == INT:
-        return DOUBLE, float(value[1])
-    return None
-
-
-def text_value(text: bytes) -> Value:
-    return (STRING, text) if text else NO_VALUE
-
-
-def enum_value(name: str, number: int) -> Value:
-    enum, prefix = ENUMS[name]
-    return (STRING, enum.Name(number).removeprefix(prefix).lower().encode()) if number else NO_VALUE
-
-
-def put_value(attribute: event_pb2.Attribute, value: Value) -> None:
-    """Sets the member of the oneof; a duration stands as microseconds."""
-    kind, payload = value
-    if kind == STRING:
-        attribute.string_value = payload.decode()
-    elif kind == NULL:
-        attribute.null_value = 0
-    elif kind != ABSENT:
-        member = {BOOL: "bool_value", DOUBLE: "double_value", TIME: "time_value_us"}
-        setattr(attribute, member.get(kind, "int_value"), payload)
-
-
-# ---------------------------------------------------------------- plans
-
-
-@dataclass(frozen=True)
-class Active:
-    """A plan as the references of the parts take it."""
-
-    model: PlanModel
-    plan_id: bytes
-    plan: features.Plan
-    field_ids: dict[str, int]
-    trait_types: dict[bytes, FieldType]
-
-    @staticmethod
-    def of(model: PlanModel, plan_id: bytes) -> Active:
-        plan = features.Plan(
-            slots=tuple(
-                features.Slot(
-                    int(slot.kind), int(slot.scope), slot.offset, slot.size, slot.event_type,
-                    tuple((index, value_of_constant(constant)) for index, constant in slot.filter),
-                    slot.value_field, slot.bucket_us, slot.bucket_count, slot.decay_per_us, slot.weight,
-                )
-                for slot in model.slots
-            ),
-            slot_size=model.slot_size,
-            session_slot_size=model.session_slot_size,
-            event_type_count=len(model.event_types),
-            event_field_count=len(model.event_fields),
-            derived=tuple(
-                features.Derived(
-                    int(derived.kind), derived.bias, tuple((term.weight, plain(term.source)) for term in derived.terms)
-                )
-                for derived in model.derived
-            ),
-            traits=tuple((trait.name.encode(), int(trait.type)) for trait in model.traits),
-        )  # fmt: skip
-        return Active(
-            model,
-            plan_id,
-            plan,
-            {known.name: index for index, known in enumerate(model.event_fields)},
-            {trait.name.encode(): trait.type for trait in model.traits},
-        )
-
-    def field_id(self, name: bytes, name_id: int) -> int | None:
-        if name_id:
-            return name_id if ATTRIBUTE_FIRST <= name_id < len(self.model.event_fields) else None
-        return self.field_ids.get(name.decode())
-
-
-def plain(source: Source) -> features.Source:
-    return int(source.kind), source.id, int(source.part)
 
 
 # ---------------------------------------------------------------- what a tenant keeps
@@ -445,112 +302,3 @@ class Tenant:
         if subject is None:
             raise Refused("SUBJECT_NOT_FOUND", "subject_id")
         return profile_of(self, subject, subject_id, self.view(subject, moment))
-
-
-# ---------------------------------------------------------------- rules, candidates, profiles
-
-
-def read(view: features.View, source: Source, context: dict[int, Value]) -> Value:
-    if source.kind == features.SOURCE_CONTEXT:
-        return context.get(source.id, NO_VALUE)
-    return features.read(view, plain(source))
-
-
-def rules_holding(
-    rules: Sequence[Rule], view: features.View, context: dict[int, Value]
-) -> tuple[Rule, ...]:
-    sources = {leaf.source for rule in rules for leaves in rule.conjunctions for leaf in leaves}
-    values = {source: constant_of_value(read(view, source, context)) for source in sources}
-    return tuple(rules[index] for index in match.rules_holding(rules, values))
-
-
-def number_of(value: Value) -> float:
-    """A score's view of a value: numbers and truths as float32, all else and what is not finite there 0."""
-    kind, payload = value
-    if kind not in (BOOL, INT, DOUBLE):
-        return 0.0
-    try:
-        return score.float32(float(payload))
-    except OverflowError:
-        return 0.0
-
-
-def ranked(
-    model: PlanModel,
-    placement: Placement,
-    view: features.View,
-    context: dict[int, Value],
-    request: dict[str, Any],
-) -> list[tuple[Candidate, float, int]]:
-    """The best candidates with score and reason: by priority, then score, then document order."""
-    holding = set(rules_holding(model.decide_rules, view, context))
-    numbers = [number_of(read(view, source, context)) for source in placement.sources]
-    granted = {
-        purpose
-        for purpose in range(64)
-        if features.read_consent(view, purpose) == (BOOL, True)
-    }
-    allowed = []
-    for order, candidate in enumerate(placement.candidates):
-        if candidate.rule is not None and model.decide_rules[candidate.rule] not in holding:
-            continue
-        if candidate.start_us is not None and view.now_us < candidate.start_us:
-            continue
-        if candidate.end_us is not None and view.now_us >= candidate.end_us:
-            continue
-        needed = {purpose for purpose in range(64) if candidate.consent_mask >> purpose & 1}
-        if request["require_consent"] and not needed <= granted:
-            continue
-        weights = [[score.float32(weight)] for weight in candidate.weights]
-        points = score.linear(weights, numbers, [score.float32(candidate.bias)])[0]
-        points = score.logistic(points) if candidate.logistic else points
-        allowed.append((-candidate.priority, -points, order, candidate, points))
-    best = sorted(allowed, key=lambda entry: entry[:3])[: request["max_variants"]]
-    if not best and placement.fallback is not None:
-        return [(placement.fallback, 0.0, 2)]
-    return [(candidate, points, 1) for *_, candidate, points in best]
-
-
-def profile_of(tenant: Tenant, subject: Subject, subject_id: bytes, view: features.View) -> Any:
-    active, history = tenant.active, subject.history
-    times = [event.occurred_us for event in history.events]
-    profile = profile_service_pb2.Profile(
-        subject_id=subject_id.decode(), first_seen_time_us=min(times), last_seen_time_us=max(times),
-        event_count=len(times), session_count=history.session_count, late_count=subject.late_count,
-        sequence=subject.sequence, at_time_us=view.now_us,
-    )  # fmt: skip
-    for session in sorted(history.sessions, key=features.session_order, reverse=True):
-        profile.sessions.add(
-            ordinal=session.ordinal, start_time_us=session.start_us, end_time_us=session.last_us,
-            event_count=len(session.events),
-        )  # fmt: skip
-    for name in sorted({name for name, _, _ in history.traits}):
-        trait = profile.traits.add(updated_time_us=max(t for n, _, t in history.traits if n == name))
-        trait.attribute.name = name.decode()
-        put_value(
-            trait.attribute, features.newest([entry for entry in history.traits if entry[0] == name])
-        )
-    for number, purpose in enumerate(active.model.purposes):
-        entries = [entry for entry in history.consents if entry[0] == number]
-        if entries:
-            status = 1 if features.newest(entries) else 2
-            profile.consents.add(
-                purpose=purpose, status=status, updated_time_us=max(time for *_, time in entries)
-            )
-    for index, slot in enumerate(active.model.slots):
-        if not slot.kind:
-            continue
-        entry = profile.features.add(name=slot.text, complete=features.complete(view, index))
-        put_feature(entry, features.read(view, (features.SOURCE_SLOT, index, features.PART_VALUE)))
-        if slot.kind in (features.LAST, features.FIRST):
-            time = features.read(view, (features.SOURCE_SLOT, index, features.PART_TIME))
-            entry.time_us = time[1] or 0
-    for index, derived in enumerate(active.model.derived):
-        entry = profile.features.add(name=derived.name, complete=True)
-        put_feature(entry, features.read(view, (features.SOURCE_DERIVED, index, 0)))
-    return profile_service_pb2.GetProfileResponse(profile=profile)
-
-
-def put_feature(entry: profile_service_pb2.Feature, value: Value) -> None:
-    if value[0] != ABSENT:
-        put_value(entry.value, value)

@@ -11,9 +11,13 @@ from typing import Any
 
 from kairos.v1 import event_pb2, ingest_service_pb2
 
-from reference.engine import ID_UNKNOWN, Active, Outcome, Settings, Tenant
+from reference.active import Active
+from reference.engine import Outcome, Settings, Tenant
 from reference.hash import siphash128
 from reference.wire import Refused
+
+# A malformed message may have no id that can be trusted.
+ID_UNKNOWN = ("WIRE_MALFORMED", "UTF8_INVALID", "EVENT_ID_INVALID", "EVENT_TOO_LARGE")
 
 
 @dataclass(frozen=True)

@@ -55,13 +55,30 @@ class Documents:
             self.purposes = list(dict.fromkeys([*self.purposes, *PURPOSES]))
         removed = [] if first else [name for name in sorted(self.names) if source.random() < 0.3]
         kept = self.names.difference(removed)
-        documents = [self._schema(), self._score("engagement_score", "engagement"), self._score("intent", "logistic")]
-        documents += [self._trigger() for _ in range(source.choice((0, 2, 4)) if not first else source.choice((1, 3, 5)))]
+        documents = [
+            self._schema(),
+            self._score("engagement_score", "engagement"),
+            self._score("intent", "logistic"),
+        ]
+        documents += [
+            self._trigger()
+            for _ in range(source.choice((0, 2, 4)) if not first else source.choice((1, 3, 5)))
+        ]
         if first:
-            documents += [self._content("plain", fallback=True), self._placement("hero", "plain"), self._placement("side", None)]
-        documents += [self._content(self._name("c"), fallback=False) for _ in range(source.choice((1, 2, 4)))]
+            documents += [
+                self._content("plain", fallback=True),
+                self._placement("hero", "plain"),
+                self._placement("side", None),
+            ]
+        documents += [
+            self._content(self._name("c"), fallback=False) for _ in range(source.choice((1, 2, 4)))
+        ]
         self.names = kept | {f"{d.kind}/{d.document_id}" for d in documents if d.kind == "trigger"}
-        self.names |= {f"content/{d.document_id}" for d in documents if d.kind == "content" and d.document_id != "plain"}
+        self.names |= {
+            f"content/{d.document_id}"
+            for d in documents
+            if d.kind == "content" and d.document_id != "plain"
+        }
         return documents, removed
 
     def _name(self, prefix: str) -> str:
@@ -83,17 +100,26 @@ class Documents:
             {"feature": self.feature(scored=True), "weight": source.choice((0.2, -0.5, 1, 0.001))}
             for _ in range(source.choice((1, 2, 3)))
         ]
-        return document("score", name, type=kind, terms=terms, **({"bias": -0.5} if kind == "logistic" else {}))
+        return document(
+            "score", name, type=kind, terms=terms, **({"bias": -0.5} if kind == "logistic" else {})
+        )
 
     def _trigger(self) -> DocumentInput:
         source = self.source
-        fields: dict[str, Any] = {"condition": self.condition(source.choice((0, 1, 1, 2)), event=True)}
+        fields: dict[str, Any] = {
+            "condition": self.condition(source.choice((0, 1, 1, 2)), event=True)
+        }
         if source.random() < 0.5:
             fields["priority"] = source.choice((-1, 1, 1, 9))
         if source.random() < 0.3:
             fields["urgency"] = source.choice(("low", "critical"))
         if source.random() < 0.5:
-            fields["actions"] = [{"type": "notify", "parameters": {"team": "vip", "n": source.choice((1, 2.5, True, None))}}]
+            fields["actions"] = [
+                {
+                    "type": "notify",
+                    "parameters": {"team": "vip", "n": source.choice((1, 2.5, True, None))},
+                }
+            ]
         if source.random() < 0.1:
             fields["schedule"] = {"active": source.random() < 0.5, "startDate": "2023-11-15"}
         return document("trigger", self._name("t"), **fields)
@@ -108,14 +134,20 @@ class Documents:
             if source.random() < 0.4:
                 fields["purposes"] = source.sample(self.purposes, 1)
             if source.random() < 0.2:
-                fields["schedule"] = {"startDate": "2023-11-15", "endDate": source.choice((None, "2023-11-16"))}
+                fields["schedule"] = {
+                    "startDate": "2023-11-15",
+                    "endDate": source.choice((None, "2023-11-16")),
+                }
             fields["priority"] = source.choice((0, 0, 1, 5))
             fields["offer"] = source.random() < 0.2
             fields["variant"] = source.choice(("", "v"))
             fields["ttl"] = source.choice(("15m", "1h"))
         if source.random() < 0.7:
             terms = [
-                {"feature": self.feature(scored=True, content=True), "weight": source.choice((0.25, 1.5, -1, 0.1))}
+                {
+                    "feature": self.feature(scored=True, content=True),
+                    "weight": source.choice((0.25, 1.5, -1, 0.1)),
+                }
                 for _ in range(source.choice((0, 1, 3)))
             ]
             fields["score"] = {
@@ -130,7 +162,14 @@ class Documents:
         source = self.source
         what = f'"{source.choice((*TYPES, "*"))}"'
         part = source.choice(
-            ("", "", ', {"label": "a"}', ', {"amount": 1}', ', {"price": 0.5, "gift": true}', ', {"device_type": "mobile"}')
+            (
+                "",
+                "",
+                ', {"label": "a"}',
+                ', {"amount": 1}',
+                ', {"price": 0.5, "gift": true}',
+                ', {"device_type": "mobile"}',
+            )
         )
         if kind == "time":
             return f"{source.choice(('last', 'first'))}({what}{part})"
@@ -150,7 +189,12 @@ class Documents:
 
     def feature(self, *, scored: bool, content: bool = False) -> str:
         """Something that a score may read."""
-        names = ["session.event_count", "session.is_new", "profile.event_count", "profile.session_count"]
+        names = [
+            "session.event_count",
+            "session.is_new",
+            "profile.event_count",
+            "profile.session_count",
+        ]
         if content:
             names += ["profile.engagement_score", "profile.intent", "context.cart", "profile.level"]
         return self.source.choice(names) if self.source.random() < 0.4 else self.call("number")
@@ -169,7 +213,9 @@ class Documents:
 
     def _leaf(self, *, event: bool) -> str:
         source = self.source
-        kind = source.choices(("number", "text", "time", "span", "truth", "has"), (6, 4, 1, 2, 3, 2))[0]
+        kind = source.choices(
+            ("number", "text", "time", "span", "truth", "has"), (6, 4, 1, 2, 3, 2)
+        )[0]
         name = source.choice(self._names(kind, event=event))
         if kind == "truth":
             return source.choice(("", "!")) + name
@@ -192,7 +238,11 @@ class Documents:
         return f"{name} {sign} {constant}"
 
     def _names(self, kind: str, *, event: bool) -> list[str]:
-        calls = {"number": self.call("number"), "text": f"{self.call('text')}.value", "time": f"{self.call('time')}.time"}
+        calls = {
+            "number": self.call("number"),
+            "text": f"{self.call('text')}.value",
+            "time": f"{self.call('time')}.time",
+        }
         previous = {
             "number": f"previous({self.call('number')})", "text": f"previous({self.call('text')}).value",
             "time": f"previous({self.call('time')}).time",
@@ -225,7 +275,11 @@ class Documents:
 
 
 def document(kind: str, document_id: str, **fields: Any) -> DocumentInput:
-    return DocumentInput(kind=kind, document_id=document_id, body=json.dumps({"kind": kind, "id": document_id, **fields}))
+    return DocumentInput(
+        kind=kind,
+        document_id=document_id,
+        body=json.dumps({"kind": kind, "id": document_id, **fields}),
+    )
 
 
 def moment(us: int) -> str:
@@ -265,7 +319,9 @@ def spelled(source: random.Random, name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def random_event(source: random.Random, documents: Documents, clock_us: int, *, live: bool) -> event_pb2.Event:
+def random_event(
+    source: random.Random, documents: Documents, clock_us: int, *, live: bool
+) -> event_pb2.Event:
     """An event near the clock: on time, ahead, late, or tied with another one."""
     event = event_pb2.Event(
         event_type=source.choice((*TYPES, *TYPES, "ping")), subject_id=source.choice(SUBJECTS),
@@ -277,7 +333,9 @@ def random_event(source: random.Random, documents: Documents, clock_us: int, *, 
     if source.random() < 0.3:
         event.session_id = source.choice(("one", "two", "three", "four", "five", "six"))
     if not live or source.random() < 0.9:
-        shift = source.choice((0, 0, 0, -1, -MINUTE, -10 * MINUTE, -HOUR, -5 * HOUR, -30 * HOUR, MINUTE, 4 * MINUTE))
+        shift = source.choice(
+            (0, 0, 0, -1, -MINUTE, -10 * MINUTE, -HOUR, -5 * HOUR, -30 * HOUR, MINUTE, 4 * MINUTE)
+        )
         event.occurred_time_us = clock_us // MINUTE * MINUTE + shift
     for name, kind in documents.attributes.items():
         if source.random() < 0.4:
@@ -339,7 +397,11 @@ def random_decide(
     if source.random() < 0.6:
         set_value(source, context.attributes.add(name="cart"), "int")
     if source.random() < 0.6:
-        set_value(source, context.attributes.add(name="mood"), source.choice(("string", "string", "string", "bool")))
+        set_value(
+            source,
+            context.attributes.add(name="mood"),
+            source.choice(("string", "string", "string", "bool")),
+        )
     if source.random() < 0.5:
         request.constraints.max_variants = source.choice((0, 1, 2, 5, 100, 101))
     if source.random() < 0.5:

@@ -29,7 +29,9 @@ class Shop:
         self.live = live
         self.lock = Lockstep(folder, START)
         self.documents = Documents(self.source)
-        self.lock.commit(self.lock.settings(TENANT, Settings("shop", b"sixteen bytes ok", not live)))
+        self.lock.commit(
+            self.lock.settings(TENANT, Settings("shop", b"sixteen bytes ok", not live))
+        )
         self.swap()
 
     def swap(self) -> None:
@@ -39,7 +41,8 @@ class Shop:
 
     def events(self, count: int) -> list:
         return [
-            random_event(self.source, self.documents, self.lock.now_us, live=self.live) for _ in range(count)
+            random_event(self.source, self.documents, self.lock.now_us, live=self.live)
+            for _ in range(count)
         ]
 
     def ingest(self, count: int = 10) -> None:
@@ -150,7 +153,8 @@ def test_checkpoint_between_whose_parts_the_writer_goes_on(tmp_path: Path, monke
 def test_checkpoint_of_another_thread_while_the_writer_commits(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "data", 21)
     batches = [
-        ingest_service_pb2.IngestBatchRequest(events=shop.events(60)).SerializeToString() for _ in range(60)
+        ingest_service_pb2.IngestBatchRequest(events=shop.events(60)).SerializeToString()
+        for _ in range(60)
     ]
     engine, failures = shop.lock.engine, []
     started, taken = threading.Event(), threading.Event()
@@ -167,7 +171,10 @@ def test_checkpoint_of_another_thread_while_the_writer_commits(tmp_path: Path) -
     thread.start()
     number = 0
     while number < len(batches) or not taken.is_set():
-        engine.commit([engine.check_batch(TENANT, batches[number % len(batches)], shop.lock.now_us + number)], 0)
+        engine.commit(
+            [engine.check_batch(TENANT, batches[number % len(batches)], shop.lock.now_us + number)],
+            0,
+        )
         number += 1
         if number == 10:
             started.set()
@@ -244,7 +251,11 @@ def test_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> None:
     if damage == "no DONE":
         (newer / "DONE").unlink()
     else:
-        changed = {"cut": data[:-7], "flip": data[:900] + bytes([data[900] ^ 1]) + data[901:], "empty": b""}
+        changed = {
+            "cut": data[:-7],
+            "flip": data[:900] + bytes([data[900] ^ 1]) + data[901:],
+            "empty": b"",
+        }
         (newer / "view.chunks").write_bytes(changed[damage])
     assert older != newer
     shop.lock.rebuild(checkpoints=True)
@@ -271,8 +282,11 @@ def test_more_plans_than_can_be_loaded_at_once(tmp_path: Path) -> None:
     lock = Lockstep(tmp_path / "data", START)
     lock.commit(lock.settings(TENANT, Settings("shop", b"sixteen bytes ok", True)))
     model, _ = lock.compile(TENANT, [document("trigger", "one", condition="event.late")], [])
-    for number in range(PLANS_LOADED_MAX + 3):
-        lock.commit(lock.activation(TENANT, replace(model, meta=b'{"features": [], "n": %d}' % number)))
+    plans = [
+        replace(model, meta=b'{"features": [], "n": %d}' % n) for n in range(PLANS_LOADED_MAX + 3)
+    ]
+    for start in range(0, len(plans), 100):
+        lock.commit(*(lock.activation(TENANT, plan) for plan in plans[start : start + 100]))
     before = databases(lock)
     lock.rebuild(checkpoints=False)
     differs_by_epochs_only(before, databases(lock), 1)
