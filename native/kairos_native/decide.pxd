@@ -20,11 +20,27 @@ cdef struct decide_input:
     uint32_t require_consent
 
 
+# A chosen candidate: absolute index and the score it was ordered by.
+cdef struct decide_chosen:
+    double score
+    uint32_t candidate
+    int32_t priority
+
+
 # Fills work.values and work.features for a placement.
 #   Cost: O(columns + score features)
 cdef void decide_gather(const feature_view* view, uint32_t placement, scratch* work) noexcept nogil
-# Chooses and encodes DecideResponse without processing_time_us. Ties go to the earlier document.
-#   Cost: O(decide columns x words + candidates x features / vector width + candidates); no allocation
+# Fills `best` with the best allowed candidates in order; returns their count. Ties go to the earlier
+# document. Scores are computed for blocks of 16 candidates that hold an allowed one.
+#   Shapes: best[choice.max_variants]
+#   Cost:   O(decide columns x words + candidates + allowed blocks x features); no allocation
+cdef uint32_t decide_rank(const decide_input* choice, scratch* work, uint32_t kernel, decide_chosen* best) noexcept nogil
+# Bytes that decide_write and decide_finish need at most.
+cdef size_t decide_size_max(const decide_input* choice, const decide_chosen* best, uint32_t count) noexcept nogil
+# Encodes DecideResponse without processing_time_us.
+#   Bounds: sets out.overflow when it does not fit
+cdef void decide_write(const decide_input* choice, const decide_chosen* best, uint32_t count, output* out) noexcept nogil
+# Both at once, for a replay, where the room is known.
 cdef void decide_choose(const decide_input* choice, scratch* work, uint32_t kernel, output* out) noexcept nogil
 # Encodes the record of a decision.
 #   Bounds: sets out.overflow when it does not fit

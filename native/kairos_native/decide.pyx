@@ -1,5 +1,5 @@
 # Contract in decide.pxd. Field numbers are those of proto/kairos/v1/personalization_service.proto.
-from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.features cimport feature_read, feature_view
@@ -8,20 +8,24 @@ from kairos_native.limits cimport KAIROS_VARIANTS_MAX
 from kairos_native.match cimport match_rule_bits
 from kairos_native.plan cimport plan
 from kairos_native.scratch cimport scratch
-from kairos_native.score cimport score_linear, score_logistic
+from kairos_native.score cimport score_linear_part, score_logistic
 from kairos_native.status cimport *
 from kairos_native.view cimport *
+
+cdef extern from *:
+    """
+    #define lowest_bit(bits) ((uint32_t)__builtin_ctz(bits))
+    """
+    uint32_t lowest_bit(uint32_t bits) noexcept nogil
 
 cdef enum:
     REASON_RANKED = 1
     REASON_FALLBACK = 2
-
-
-# A chosen candidate: absolute index and the score it was ordered by.
-cdef struct chosen:
-    double score
-    uint32_t candidate
-    int32_t priority
+    GROUP_BLOCKS = 8                # blocks of 16 candidates that the widest kernel scores at once
+    GROUP_SIZE = 128
+    BLOCKS_FULL = 4                 # from so many on, scoring the whole group costs less than one by one
+    ANSWER_BASE_SIZE = 512          # ids, counts and tags of one answer
+    ANSWER_ITEM_SIZE = 64           # the same of one decision
 
 
 # Numbers and truths as float32; all else, and what float32 cannot hold as a finite number, counts as 0.
@@ -66,7 +70,7 @@ cdef inline bint candidate_allowed(const decide_input* choice, const kairos_cand
 
 
 # Keeps the best in order; an equal one stays behind the earlier document. Returns the new count.
-cdef inline uint32_t keep_best(chosen* best, uint32_t count, uint32_t count_max, uint32_t candidate, int32_t priority,
+cdef inline uint32_t keep_best(decide_chosen* best, uint32_t count, uint32_t count_max, uint32_t candidate, int32_t priority,
                                double score) noexcept nogil:
     cdef uint32_t place = count
     if count == count_max:
@@ -84,30 +88,76 @@ cdef inline uint32_t keep_best(chosen* best, uint32_t count, uint32_t count_max,
     return count + 1 if count < count_max else count
 
 
-cdef uint32_t decide_rank(const decide_input* choice, scratch* work, uint32_t kernel, chosen* best) noexcept nogil:
+# One bit per candidate of a group: bit c % 16 of blocks[c / 16]. Returns how many blocks have one.
+cdef uint32_t group_allowed(const decide_input* choice, const kairos_candidate* candidates, uint32_t count,
+                            const uint64_t* rule_bits, uint32_t rule_first, uint16_t* blocks) noexcept nogil:
+    cdef uint32_t i, occupied = 0
+    memset(blocks, 0, GROUP_BLOCKS * sizeof(uint16_t))
+    for i in range(count):
+        if candidate_allowed(choice, &candidates[i], rule_bits, rule_first):
+            occupied += blocks[i >> 4] == 0
+            blocks[i >> 4] |= <uint16_t>(1 << (i & 15))
+    return occupied
+
+
+# Scores at least the occupied blocks of a group. A sum depends on its own candidate only, so that the way taken shows in no score.
+cdef void group_score(const plan* image, const kairos_placement* place, scratch* work, uint32_t first, uint32_t width,
+                      const uint16_t* blocks, uint32_t occupied, uint32_t kernel) noexcept nogil:
+    cdef const float* weights = image.score_weights + place.weight_first + first
+    cdef const float* biases = work.biases + place.candidate_first + first
+    cdef uint32_t block
+    if occupied >= BLOCKS_FULL:
+        score_linear_part(weights, place.weight_stride, width, work.features, place.source_count, biases,
+                          work.scores + first, kernel)
+        return
+    for block in range(width >> 4):
+        if blocks[block]:
+            score_linear_part(weights + 16 * block, place.weight_stride, 16, work.features, place.source_count,
+                              biases + 16 * block, work.scores + first + 16 * block, kernel)
+
+
+# Keeps the allowed candidates of a group that are among the best so far. Returns the new count.
+cdef uint32_t group_keep(const decide_input* choice, const kairos_candidate* candidates, const float* scores,
+                         const uint16_t* blocks, uint32_t candidate_first, decide_chosen* best, uint32_t count) noexcept nogil:
+    cdef const kairos_candidate* candidate
+    cdef uint32_t block, bits, i
+    cdef double score
+    for block in range(<uint32_t>GROUP_BLOCKS):
+        bits = blocks[block]
+        while bits:
+            i = 16 * block + lowest_bit(bits)
+            bits &= bits - 1
+            candidate = &candidates[i]
+            if count == choice.max_variants and candidate.priority < best[count - 1].priority:
+                return count
+            score = <double>scores[i]
+            if candidate.flags & CANDIDATE_FLAG_LOGISTIC:
+                score = score_logistic(score)
+            count = keep_best(best, count, choice.max_variants, candidate_first + i, candidate.priority, score)
+    return count
+
+
+cdef uint32_t decide_rank(const decide_input* choice, scratch* work, uint32_t kernel, decide_chosen* best) noexcept nogil:
     cdef const plan* image = choice.image
     cdef const kairos_index* index = &image.indexes[<int>INDEX_DECIDE]
     cdef const kairos_placement* place = &image.placements[choice.placement]
-    cdef const kairos_candidate* candidate
-    cdef uint32_t i, count = 0
-    cdef double score
+    cdef const kairos_candidate* candidates = image.candidates + place.candidate_first
+    cdef uint16_t blocks[GROUP_BLOCKS]
+    cdef const float* scores = work.scores if place.source_count else work.biases + place.candidate_first
+    cdef uint32_t first = 0, occupied, count = 0
     match_rule_bits(image, index, work.values, kernel, work.words, work.rule_bits)
-    if place.source_count:
-        score_linear(image.score_weights + place.weight_first, place.weight_stride, work.features, place.source_count,
-                     work.biases + place.candidate_first, work.scores, kernel)
-    else:
-        memcpy(work.scores, work.biases + place.candidate_first, place.candidate_count * sizeof(float))
-    for i in range(place.candidate_count):
-        candidate = &image.candidates[place.candidate_first + i]
+    while first < place.candidate_count:
         # Candidates stand in order of priority: nothing behind can displace a full list of better ones.
-        if count == choice.max_variants and candidate.priority < best[count - 1].priority:
+        if count == choice.max_variants and candidates[first].priority < best[count - 1].priority:
             break
-        if not candidate_allowed(choice, candidate, work.rule_bits, index.rule_first):
-            continue
-        score = <double>work.scores[i]
-        if candidate.flags & CANDIDATE_FLAG_LOGISTIC:
-            score = score_logistic(score)
-        count = keep_best(best, count, choice.max_variants, place.candidate_first + i, candidate.priority, score)
+        occupied = group_allowed(choice, candidates + first, min(place.candidate_count - first, <uint32_t>GROUP_SIZE),
+                                 work.rule_bits, index.rule_first, blocks)
+        if occupied and place.source_count:
+            group_score(image, place, work, first, min(place.weight_stride - first, <uint32_t>GROUP_SIZE), blocks,
+                        occupied, kernel)
+        if occupied:
+            count = group_keep(choice, candidates + first, scores + first, blocks, place.candidate_first + first, best, count)
+        first += GROUP_SIZE
     return count
 
 
@@ -134,12 +184,22 @@ cdef void put_hex(output* out, uint32_t field, const uint8_t* data, uint32_t siz
     output_slice(out, field, text, 2 * size)
 
 
-cdef void decide_choose(const decide_input* choice, scratch* work, uint32_t kernel, output* out) noexcept nogil:
+cdef size_t decide_size_max(const decide_input* choice, const decide_chosen* best, uint32_t count) noexcept nogil:
+    cdef const plan* image = choice.image
+    cdef uint32_t fallback = image.placements[choice.placement].fallback
+    cdef size_t size = ANSWER_BASE_SIZE
+    cdef uint32_t i
+    for i in range(count):
+        size += ANSWER_ITEM_SIZE + image.candidates[best[i].candidate].blob_size
+    if not count and fallback != UINT32_MAX:
+        size += ANSWER_ITEM_SIZE + image.candidates[fallback].blob_size
+    return size
+
+
+cdef void decide_write(const decide_input* choice, const decide_chosen* best, uint32_t count, output* out) noexcept nogil:
     cdef const plan* image = choice.image
     cdef const kairos_placement* place = &image.placements[choice.placement]
-    cdef chosen best[KAIROS_VARIANTS_MAX]
     cdef uint32_t i
-    cdef uint32_t count = decide_rank(choice, work, kernel, best)
     put_hex(out, 1, choice.decision_id, 16)
     for i in range(count):
         put_decision(out, image, best[i].candidate, best[i].score, REASON_RANKED)
@@ -147,6 +207,12 @@ cdef void decide_choose(const decide_input* choice, scratch* work, uint32_t kern
         put_decision(out, image, place.fallback, 0.0, REASON_FALLBACK)
     put_hex(out, 3, image.header.plan_id, 32)
     output_uint(out, 4, choice.applied_sequence)
+
+
+cdef void decide_choose(const decide_input* choice, scratch* work, uint32_t kernel, output* out) noexcept nogil:
+    cdef decide_chosen best[KAIROS_VARIANTS_MAX]
+    cdef uint32_t count = decide_rank(choice, work, kernel, best)
+    decide_write(choice, best, count, out)
 
 
 cdef void decide_finish(output* out, int64_t processing_us) noexcept nogil:

@@ -188,17 +188,6 @@ cdef void decide_identify(reader_core* core, const tenant_state* state, decide_i
     kairos_siphash128(state.settings.hash_key, seed, 16, choice.decision_id)
 
 
-cdef size_t decide_size_max(const plan* image, uint32_t placement, uint32_t max_variants) noexcept nogil:
-    cdef const kairos_placement* place = &image.placements[placement]
-    cdef size_t size = 0
-    cdef uint32_t i
-    for i in range(place.candidate_count):
-        size = max(size, <size_t>image.candidates[place.candidate_first + i].blob_size)
-    if place.fallback != UINT32_MAX:
-        size = max(size, <size_t>image.candidates[place.fallback].blob_size)
-    return ANSWER_BASE_SIZE + max_variants * (size + ANSWER_ITEM_SIZE)
-
-
 # Keeps the record for the writer, behind its size and the time of receipt. Answers do not wait for it; what cannot be kept is
 # counted. The moment of a decision may lie in any future that the caller names, so it is no time of receipt.
 cdef void decide_capture(reader_core* core, const decide_input* choice, uint32_t tenant, int64_t received_us, int64_t processing_us,
@@ -229,7 +218,8 @@ cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* da
     cdef decide_input choice
     cdef feature_view view
     cdef kairos_record* record
-    cdef uint32_t stored_size
+    cdef decide_chosen best[KAIROS_VARIANTS_MAX]
+    cdef uint32_t stored_size, count
     cdef int64_t processing_us
     cdef int32_t status
     core.work.message.used = 0
@@ -263,9 +253,10 @@ cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* da
     decide_gather(&view, choice.placement, core.work)
     decide_identify(core, &state, &choice)
     core.answer.used = 0
-    if output_room(&core.answer, decide_size_max(state.active, choice.placement, choice.max_variants)) != STATUS_OK:
+    count = decide_rank(&choice, core.work, core.kernel, best)
+    if output_room(&core.answer, decide_size_max(&choice, best, count)) != STATUS_OK:
         return intake_fault(fault, STATUS_NO_MEMORY, b"", NULL, 0)
-    decide_choose(&choice, core.work, core.kernel, &core.answer)
+    decide_write(&choice, best, count, &core.answer)
     processing_us = max(clock_us() - now_us, 0)
     decide_finish(&core.answer, processing_us)
     if core.answer.overflow:

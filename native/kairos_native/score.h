@@ -124,11 +124,11 @@ static inline double kairos_add_weighted(double sum, double weight, double value
 
 /* The kernels below add the same products in the same order for each candidate; they differ in how
  * many candidates they carry at once, which no candidate can see. A block of candidates stays in
- * registers while all features pass. */
-static inline void kairos_linear_portable(const float *weights, uint32_t stride,
+ * registers while all features pass. `stride` candidates have weights, `width` of them are scored. */
+static inline void kairos_linear_portable(const float *weights, uint32_t stride, uint32_t width,
                                           const float *features, uint32_t feature_count,
                                           const float *bias, float *scores) {
-    for (uint32_t first = 0; first < stride; first += 16) {
+    for (uint32_t first = 0; first < width; first += 16) {
         float sums[16];
         const float *row = weights + first;
         memcpy(sums, bias + first, sizeof sums);
@@ -145,10 +145,10 @@ static inline void kairos_linear_portable(const float *weights, uint32_t stride,
 /* Eight sums of 8 lanes hide the latency of the additions;
  * what is left after blocks of 64 goes 16 at a time. */
 __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
-        const float *weights, uint32_t stride, const float *features, uint32_t feature_count,
-        const float *bias, float *scores) {
+        const float *weights, uint32_t stride, uint32_t width, const float *features,
+        uint32_t feature_count, const float *bias, float *scores) {
     uint32_t first = 0;
-    for (; first + 64 <= stride; first += 64) {
+    for (; first + 64 <= width; first += 64) {
         const float *row = weights + first;
         __m256 sums[8];
         for (int i = 0; i < 8; i++) sums[i] = _mm256_loadu_ps(bias + first + 8 * i);
@@ -159,7 +159,7 @@ __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
         }
         for (int i = 0; i < 8; i++) _mm256_storeu_ps(scores + first + 8 * i, sums[i]);
     }
-    for (; first < stride; first += 16) {
+    for (; first < width; first += 16) {
         const float *row = weights + first;
         __m256 low = _mm256_loadu_ps(bias + first), high = _mm256_loadu_ps(bias + first + 8);
         for (uint32_t f = 0; f < feature_count; f++, row += stride) {
@@ -173,10 +173,10 @@ __attribute__((target("avx2"))) static inline void kairos_linear_avx2(
 }
 
 __attribute__((target("avx512f"))) static inline void kairos_linear_avx512(
-        const float *weights, uint32_t stride, const float *features, uint32_t feature_count,
-        const float *bias, float *scores) {
+        const float *weights, uint32_t stride, uint32_t width, const float *features,
+        uint32_t feature_count, const float *bias, float *scores) {
     uint32_t first = 0;
-    for (; first + 128 <= stride; first += 128) {
+    for (; first + 128 <= width; first += 128) {
         const float *row = weights + first;
         __m512 sums[8];
         for (int i = 0; i < 8; i++) sums[i] = _mm512_loadu_ps(bias + first + 16 * i);
@@ -187,7 +187,7 @@ __attribute__((target("avx512f"))) static inline void kairos_linear_avx512(
         }
         for (int i = 0; i < 8; i++) _mm512_storeu_ps(scores + first + 16 * i, sums[i]);
     }
-    for (; first < stride; first += 16) {
+    for (; first < width; first += 16) {
         const float *row = weights + first;
         __m512 sum = _mm512_loadu_ps(bias + first);
         for (uint32_t f = 0; f < feature_count; f++, row += stride)
@@ -199,21 +199,27 @@ __attribute__((target("avx512f"))) static inline void kairos_linear_avx512(
 #endif
 
 /* `kernel`: enum match_kernel; a machine without the asked kernel takes the portable one. */
-static inline void kairos_linear(const float *weights, uint32_t stride, const float *features,
-                                 uint32_t feature_count, const float *bias, float *scores,
-                                 uint32_t kernel) {
+static inline void kairos_linear_part(const float *weights, uint32_t stride, uint32_t width,
+                                      const float *features, uint32_t feature_count,
+                                      const float *bias, float *scores, uint32_t kernel) {
 #if defined(__x86_64__)
     if (kernel == 2 && __builtin_cpu_supports("avx512f")) {
-        kairos_linear_avx512(weights, stride, features, feature_count, bias, scores);
+        kairos_linear_avx512(weights, stride, width, features, feature_count, bias, scores);
         return;
     }
     if (kernel >= 1 && __builtin_cpu_supports("avx2")) {
-        kairos_linear_avx2(weights, stride, features, feature_count, bias, scores);
+        kairos_linear_avx2(weights, stride, width, features, feature_count, bias, scores);
         return;
     }
 #endif
     (void)kernel;
-    kairos_linear_portable(weights, stride, features, feature_count, bias, scores);
+    kairos_linear_portable(weights, stride, width, features, feature_count, bias, scores);
+}
+
+static inline void kairos_linear(const float *weights, uint32_t stride, const float *features,
+                                 uint32_t feature_count, const float *bias, float *scores,
+                                 uint32_t kernel) {
+    kairos_linear_part(weights, stride, stride, features, feature_count, bias, scores, kernel);
 }
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -18,3 +18,9 @@ cdef double score_logistic(double x) noexcept nogil
 cdef void score_linear(const float* weights, uint32_t stride, const float* features,
                        uint32_t feature_count, const float* bias, float* scores,
                        uint32_t kernel) noexcept nogil
+# The same for `width` candidates from a multiple of 16 on: weights, bias and scores point to the
+# first of them.
+#   Shapes: width multiple of 16, at most stride
+cdef void score_linear_part(const float* weights, uint32_t stride, uint32_t width,
+                            const float* features, uint32_t feature_count, const float* bias,
+                            float* scores, uint32_t kernel) noexcept nogil

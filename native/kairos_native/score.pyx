@@ -8,6 +8,9 @@ cdef extern from "score.h" nogil:
     double kairos_logistic(double x)
     void kairos_linear(const float* weights, uint32_t stride, const float* features,
                        uint32_t feature_count, const float* bias, float* scores, uint32_t kernel)
+    void kairos_linear_part(const float* weights, uint32_t stride, uint32_t width,
+                            const float* features, uint32_t feature_count, const float* bias,
+                            float* scores, uint32_t kernel)
 
 
 cdef double score_exp(double x) noexcept nogil:
@@ -26,3 +29,9 @@ cdef void score_linear(const float* weights, uint32_t stride, const float* featu
                        uint32_t feature_count, const float* bias, float* scores,
                        uint32_t kernel) noexcept nogil:
     kairos_linear(weights, stride, features, feature_count, bias, scores, kernel)
+
+
+cdef void score_linear_part(const float* weights, uint32_t stride, uint32_t width,
+                            const float* features, uint32_t feature_count, const float* bias,
+                            float* scores, uint32_t kernel) noexcept nogil:
+    kairos_linear_part(weights, stride, width, features, feature_count, bias, scores, kernel)
