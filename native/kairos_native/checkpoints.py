@@ -55,8 +55,11 @@ def write(
     size = (target / FILE).stat().st_size
     write_durably(target / DONE, json.dumps({"position": position, "entries": verified, "bytes": size}).encode() + b"\n")
     sync_folder(folder.checkpoints)
-    for old in complete(folder)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    kept = complete(folder)[-KEPT:]
+    for old in folder.checkpoints.iterdir():
+        # Too old, or left unfinished by a process that was killed.
+        if old not in kept:
+            shutil.rmtree(old, ignore_errors=True)
     return target
 
 

@@ -46,7 +46,7 @@ cdef int64_t clock_us() noexcept nogil:
 
 # ---------------------------------------------------------------- room
 cdef int32_t commit_reserve(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
-    cdef uint64_t size = 0
+    cdef uint64_t size = 0, view_size = RESERVE_BASE
     cdef uint32_t records = 0, events = 0, i, triggers = 0, fired
     cdef uint32_t day_first = UINT32_MAX, day_last = 0, day
     cdef int32_t status
@@ -54,6 +54,9 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests, uin
     for i in range(request_count):
         records += requests[i].record_count
         size += requests[i].payload_size
+        # Decision records stand in the log only.
+        if requests[i].kind != FRAME_DECISION:
+            view_size += <uint64_t>requests[i].record_count * RESERVE_PER_RECORD + 2 * requests[i].payload_size
         if requests[i].kind != FRAME_EVENT or not requests[i].record_count:
             continue
         events += requests[i].record_count
@@ -73,7 +76,7 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests, uin
         state.record_capacity = records
     status = log_reserve(state.log, records, size)
     if status == STATUS_OK:
-        status = store_reserve(state.core.view, RESERVE_BASE + <uint64_t>records * RESERVE_PER_RECORD + 2 * size)
+        status = store_reserve(state.core.view, view_size)
     for day in range(day_first, day_last + 1):
         if status == STATUS_OK and events:
             status = dedupe_reserve(state.core.ids, day, events, <uint64_t>events * triggers)

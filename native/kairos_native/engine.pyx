@@ -85,9 +85,11 @@ cdef class Engine(_EngineCalls):
             raise EngineError(str(error), STATUS_LOG_IO) from error
         try:
             self.start(partition, map_size, segment_size, now_us, kernel or os.environ.get("KAIROS_KERNEL", ""), texts or {})
-        except BaseException:
+        except BaseException as error:
             self.release()
             self.folder.release()
+            if isinstance(error, OSError):
+                raise EngineError(f"The data folder {folder} cannot be used: {error}.", STATUS_LOG_IO) from error
             raise
         return self
 

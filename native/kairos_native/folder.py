@@ -129,7 +129,8 @@ def _check_file_system(root: Path) -> None:
 def _check_format(root: Path) -> None:
     path = root / "FORMAT"
     if not path.exists():
-        if any(entry.name != "LOCK" for entry in root.iterdir()):
+        # A first start that was killed may have left the file under its temporary name.
+        if any(entry.name not in ("LOCK", "FORMAT.new") for entry in root.iterdir()):
             raise FolderError(
                 f"The folder {root} holds other files and no Kairos data. Choose an empty folder."
             )
@@ -220,5 +221,7 @@ def open_marker(path: Path) -> Iterator[mmap.mmap]:
     """
     with open(path, "a+b") as file:
         file.truncate(mmap.PAGESIZE)
+        # A page without a block on a full disk would end the process when it is written.
+        os.posix_fallocate(file.fileno(), 0, mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as mapped:
             yield mapped

@@ -62,6 +62,13 @@ def test_format_of_another_version_is_refused(tmp_path: Path) -> None:
     opened(tmp_path / "data").close()
 
 
+def test_first_start_that_was_killed_can_be_repeated(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "FORMAT.new").write_bytes(b'{"product"')
+    opened(tmp_path / "data").close()
+    assert not (tmp_path / "data" / "FORMAT.new").exists()
+
+
 def test_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_folder, "NETWORK_FILE_SYSTEMS", frozenset({file_system_of(tmp_path)}))
     with pytest.raises(EngineError, match="network file system"):

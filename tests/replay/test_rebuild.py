@@ -263,6 +263,20 @@ def test_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> None:
     shop.lock.close()
 
 
+def test_unfinished_checkpoints_are_swept_away(tmp_path: Path) -> None:
+    """A process that is killed while it copies leaves a part of a copy, which may be as large as the view."""
+    shop = Shop(tmp_path / "data", 45)
+    folder = tmp_path / "data" / "checkpoints"
+    (folder / f"{7:020d}").mkdir()
+    (folder / f"{7:020d}" / "view.chunks").write_bytes(b"part")
+    taken = []
+    for _ in range(3):
+        shop.ingest()
+        taken.append(Path(shop.lock.engine.checkpoint()))
+    assert sorted(folder.iterdir()) == taken[1:]
+    shop.lock.close()
+
+
 def test_rebuild_keeps_the_days_of_event_ids_that_count(tmp_path: Path) -> None:
     """Weeks of events: old days are dropped on the way, live and in a rebuild alike."""
     shop = Shop(tmp_path / "data", 51)
