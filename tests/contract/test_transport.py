@@ -290,3 +290,19 @@ def test_busy_port_is_one_clear_sentence():
                 port_probe(Address("127.0.0.1", server.port))
 
     run(test())
+
+
+def test_a_client_with_more_calls_than_streams_waits_and_is_not_refused():
+    async def test():
+        async with served() as server:
+            calls = [server.call(PROFILE, b"", timeout=60) for _ in range(400)]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            refused = [
+                answer.details()
+                for answer in answers
+                if isinstance(answer, grpc.aio.AioRpcError)
+                and answer.code() is grpc.StatusCode.UNAVAILABLE
+            ]
+            assert refused == []
+
+    run(test())

@@ -140,6 +140,9 @@ def options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", limits.receive_size_max),
         ("grpc.max_send_message_length", limits.receive_size_max),
         ("grpc.max_concurrent_streams", limits.streams_per_connection_max),
+        # The library's own protection counts streams that are answered but not yet freed, and so
+        # refuses innocent calls of a client that keeps more than 100 in flight (docs/adr/0011).
+        ("grpc.http.overload_protection", 0),
         ("grpc.max_metadata_size", limits.metadata_size_max),
         ("grpc.absolute_max_metadata_size", limits.metadata_size_max),
         # Clients may ping every 20 s, also without calls; the library's default would cut them
