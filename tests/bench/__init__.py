@@ -1,4 +1,6 @@
-"""What `make bench` measures: the figures of docs/guides/performance.md, each with its control, each answer asserted."""
+"""What `make bench` measures: the figures of docs/guides/performance.md, each with its control,
+each answer asserted.
+"""
 
 import sys
 from pathlib import Path

@@ -9,26 +9,43 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import ROOT, figures_decide, figures_ingest, figures_match, figures_profile
+from tests.bench import (
+    ROOT,
+    figures_decide,
+    figures_ingest,
+    figures_install,
+    figures_match,
+    figures_profile,
+)
 from tests.bench.figure import RUNS, Bench, commit_id, cpu_name
 
 RESULT = ROOT / "build" / "bench.json"
-GROUPS = (figures_match, figures_decide, figures_profile, figures_ingest)
+GROUPS = (figures_match, figures_decide, figures_profile, figures_ingest, figures_install)
 NOT_BUILT = {
     "the native transport is not built yet": (
-        "ingest_unary_durable_rps", "decide_native_rps", "evaluate_native_rps_10000", "decide_2500_p50_us", "decide_2500_cpu",
+        "ingest_unary_durable_rps",
+        "decide_native_rps",
+        "evaluate_native_rps_10000",
+        "decide_2500_p50_us",
+        "decide_2500_cpu",
         "rest_decide_rps_native",
     ),
     "REST is not built yet": ("rest_decide_rps_grpcio",),
     "what-if replay is not built yet": ("what_if_eps",),
-    "models of trees and of bandits are not built yet": ("score_trees_1000_us", "score_thompson_1000_us"),
-    "the core's ranking cannot be called without a decision; tests/bench/bench_score.py times the dot products alone": (
+    "models of trees and of bandits are not built yet": (
+        "score_trees_1000_us",
+        "score_thompson_1000_us",
+    ),
+    "ranking is not called without a decision; bench_score.py times dot products": (
         "score_logistic_top10_us",
     ),
     "not measured yet": (
-        "match_us_10000_attributes_3000", "match_us_100000_vs_peer", "rules_compile_s_100000", "plan_swap_cpu_us",
+        "match_us_10000_attributes_3000",
+        "match_us_100000_vs_peer",
+        "rules_compile_s_100000",
+        "plan_swap_cpu_us",
     ),
-}  # fmt: skip
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,12 +54,21 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.perf_counter()
     (ROOT / "build").mkdir(exist_ok=True)
     print(
-        f"{time.strftime('%Y-%m-%d %H:%M')}  load {os.getloadavg()[0]:.1f}  {cpu_name()}  {commit_id()}"
+        time.strftime("%Y-%m-%d %H:%M"),
+        f"load {os.getloadavg()[0]:.1f}",
+        cpu_name(),
+        commit_id(),
+        sep="  ",
     )
     with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="bench-") as scratch:
         bench = Bench(
-            tuple(options.names), Path(scratch), options.data, options.install, options.runs, options.scale
-        )  # fmt: skip
+            tuple(options.names),
+            Path(scratch),
+            options.data,
+            options.install,
+            options.runs,
+            options.scale,
+        )
         for reason, names in NOT_BUILT.items():
             bench.leave_out(reason, *names)
         for group in GROUPS:
@@ -82,9 +108,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     shared = os.environ.get("KAIROS_SHARED", "")
     parser.add_argument(
-        "--data", type=Path, default=Path(shared, "data", "datasets") if shared else None,
+        "--data",
+        type=Path,
+        default=Path(shared, "data", "datasets") if shared else None,
         help="folder that holds serenade/; default: the one under KAIROS_SHARED",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--runs", type=int, default=RUNS, help="runs per figure; fewer than 5 are not written"
     )

@@ -1,4 +1,5 @@
-"""The control of the ingest figures: a grpcio aio server that parses batches with protobuf and reads every field into dicts.
+"""The control of the ingest figures: a grpcio aio server that parses batches with protobuf and
+reads every field into dicts.
 
 Run: python -m tests.bench.control_server ADDRESS. Prints `ready` when it listens.
 """
@@ -15,7 +16,9 @@ SERVICE = "bench.Control"
 
 
 def event_read(event: Any) -> dict[str, Any]:
-    """Returns the fields that the workload's events have, by name. A real handler would read more."""
+    """Returns the fields that the workload's events have, by name. A real handler would read
+    more.
+    """
     return {
         "event_id": event.event_id,
         "event_type": event.event_type,

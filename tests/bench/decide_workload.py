@@ -1,4 +1,6 @@
-"""The standard decision workload: a placement with candidates, one condition and 64 weights each, and a plain recomputation."""
+"""The standard decision workload: a placement with candidates, one condition and 64 weights each,
+and a plain recomputation.
+"""
 
 import json
 import math
@@ -34,16 +36,23 @@ SOURCES = (
     *(f'session_count("{name}")' for name in EVENT_TYPES[:6]),
     *(f"profile.{name}" for name in TRAITS),
     *(f"context.{name}" for name in CONTEXT_NUMBERS),
-    "profile.event_count", "profile.session_count", "session.event_count", "session.ordinal",
-    'sum("event_0", "amount")', 'sum("event_1", "amount")',
-    'session_sum("event_0", "amount")', 'session_sum("event_1", "amount")',
-)  # fmt: skip
+    "profile.event_count",
+    "profile.session_count",
+    "session.event_count",
+    "session.ordinal",
+    'sum("event_0", "amount")',
+    'sum("event_1", "amount")',
+    'session_sum("event_0", "amount")',
+    'session_sum("event_1", "amount")',
+)
 assert len(SOURCES) == WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A content: it is allowed where all its texts, its numbers and its count hold; `weights` in the order of SOURCES."""
+    """A content: it is allowed where all its texts, its numbers and its count hold; `weights` in
+    the order of SOURCES.
+    """
 
     texts: dict[str, frozenset[str]]
     numbers: dict[str, tuple[int, int]]
@@ -80,11 +89,19 @@ def candidates_of(count: int, seed: int = 5) -> list[Candidate]:
                 low = draw.randrange(0, NUMBER_VALUES - 300, 10)
                 numbers[name] = (low, low + draw.randrange(250, 400, 10))
         counted = draw.choice(EVENT_TYPES) if index % 4 == 0 else None
-        # Signals go up to a thousand: their weights are small, or the logistic would be 0 or 1 for everyone.
+        # Signals go up to a thousand: their weights are small, or the logistic would be 0 or 1 for
+        # everyone.
         weights[index, 40:56] *= 0.001
         made.append(
-            Candidate(texts, numbers, counted, index % 2 == 0, round(draw.uniform(-1, 1), 3), weights[index])
-        )  # fmt: skip
+            Candidate(
+                texts,
+                numbers,
+                counted,
+                index % 2 == 0,
+                round(draw.uniform(-1, 1), 3),
+                weights[index],
+            )
+        )
     return made
 
 
@@ -93,19 +110,28 @@ def documents_of(candidates: list[Candidate]) -> list[DocumentInput]:
     fields = dict.fromkeys(CONTEXT_TEXTS, "string") | dict.fromkeys(CONTEXT_NUMBERS, "int")
     bodies: list[dict[str, object]] = [
         {
-            "kind": "schema", "id": "main", "attributes": {"amount": "int"}, "traits": dict.fromkeys(TRAITS, "double"),
-            "context": fields, "purposes": ["marketing", "personalization"],
+            "kind": "schema",
+            "id": "main",
+            "attributes": {"amount": "int"},
+            "traits": dict.fromkeys(TRAITS, "double"),
+            "context": fields,
+            "purposes": ["marketing", "personalization"],
         },
         {"kind": "placement", "id": "hero", "fallback": "default"},
         {"kind": "content", "id": "default", "payload": {"hook": "default"}},
-    ]  # fmt: skip
+    ]
     bodies += [
         {
-            "kind": "content", "id": f"content-{i:05}", "placements": ["hero"], "eligibility": candidate.condition(),
-            "purposes": ["personalization"] if candidate.personal else [], "ttl": "15m",
+            "kind": "content",
+            "id": f"content-{i:05}",
+            "placements": ["hero"],
+            "eligibility": candidate.condition(),
+            "purposes": ["personalization"] if candidate.personal else [],
+            "ttl": "15m",
             "payload": {"hook": f"hook {i}", "call_to_action": "Learn more"},
             "score": {
-                "type": "logistic", "bias": candidate.bias,
+                "type": "logistic",
+                "bias": candidate.bias,
                 "terms": [
                     {"feature": source, "weight": float(weight)}
                     for source, weight in zip(SOURCES, candidate.weights, strict=True)
@@ -113,7 +139,7 @@ def documents_of(candidates: list[Candidate]) -> list[DocumentInput]:
             },
         }
         for i, candidate in enumerate(candidates)
-    ]  # fmt: skip
+    ]
     return [
         DocumentInput(kind=str(body["kind"]), document_id=str(body["id"]), body=json.dumps(body))
         for body in bodies
@@ -167,7 +193,9 @@ class World:
             yield ingest_service_pb2.IngestBatchRequest(events=events).SerializeToString()
 
     def requests(self, count: int, seed: int) -> list[tuple[int, dict[str, str | int], bytes]]:
-        """Returns (subject, context, encoded request) of random subjects under random circumstances."""
+        """Returns (subject, context, encoded request) of random subjects under random
+        circumstances.
+        """
         draw = random.Random(seed)
         made = []
         for _ in range(count):
@@ -202,7 +230,8 @@ class World:
                 continue
             if any(context[name] not in allowed for name, allowed in candidate.texts.items()):
                 continue
-            if any(not low <= context[n] < high for n, (low, high) in candidate.numbers.items()):  # type: ignore[operator]
+            numbers = candidate.numbers.items()
+            if any(not low <= int(context[name]) < high for name, (low, high) in numbers):
                 continue
             value = candidate.bias + float(candidate.weights.astype(np.float64) @ features)
             scored.append((f"content-{index:05}", 1.0 / (1.0 + math.exp(-value))))
@@ -219,8 +248,19 @@ class World:
         numbers = [float(context[name]) for name in CONTEXT_NUMBERS]
         traits = [float(subject % 7 + i) for i in range(len(TRAITS))]
         return [
-            *is_own, *decayed, *is_own[:2], *is_own[:6], *traits, *numbers, 1.0, 1.0, 1.0, 1.0, *amounts, *amounts,
-        ]  # fmt: skip
+            *is_own,
+            *decayed,
+            *is_own[:2],
+            *is_own[:6],
+            *traits,
+            *numbers,
+            1.0,
+            1.0,
+            1.0,
+            1.0,
+            *amounts,
+            *amounts,
+        ]
 
     def close(self) -> None:
         """Closes the engine."""
@@ -229,9 +269,10 @@ class World:
 
 def _fill_event(subject: int) -> event_pb2.Event:
     event = event_pb2.Event(
-        event_type=EVENT_TYPES[subject % len(EVENT_TYPES)], subject_id=f"subject-{subject}",
+        event_type=EVENT_TYPES[subject % len(EVENT_TYPES)],
+        subject_id=f"subject-{subject}",
         occurred_time_us=START_US + subject,
-    )  # fmt: skip
+    )
     event.attributes.add(name="amount", int_value=subject % 100)
     for i, name in enumerate(TRAITS):
         event.traits.add(name=name, double_value=float(subject % 7 + i))

@@ -1,4 +1,6 @@
-"""A measured figure, and how runs are taken: interleaved with those of the control, the median counts."""
+"""A measured figure, and how runs are taken: interleaved with those of the control, the median
+counts.
+"""
 
 import statistics
 import subprocess
@@ -15,7 +17,9 @@ RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of build/bench.json. `control`: what was run beside it, in words; None where there is nothing to compare."""
+    """One row of build/bench.json. `control`: what was run beside it, in words; None where there
+    is nothing to compare.
+    """
 
     name: str
     value: float
@@ -32,7 +36,8 @@ class Figure:
 class Bench:
     """One run of the program: what was asked for, what came of it.
 
-    wanted: names, or patterns such as match_us_*; empty: all. scratch: a folder that goes away at the end.
+    wanted: names, or patterns such as match_us_*; empty: all. scratch: a folder that goes away at
+    the end.
     """
 
     wanted: tuple[str, ...]
@@ -51,9 +56,16 @@ class Bench:
         )
 
     def add(
-        self, name: str, values: Iterable[float], unit: str, control: str | None = None,
-        control_values: Iterable[float] = (), *, less_is_more: bool = False, rate: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        values: Iterable[float],
+        unit: str,
+        control: str | None = None,
+        control_values: Iterable[float] = (),
+        *,
+        less_is_more: bool = False,
+        rate: bool = False,
+    ) -> None:
         """Adds a figure: the median of its runs, and its ratio to the control's median.
 
         rate: ratio = ours / control; less_is_more: ratio = control / ours. Neither: no ratio.
@@ -79,7 +91,9 @@ class Bench:
                 self.reasons[name] = reason
 
     def size(self, count: int) -> int:
-        """Returns a size of the standard workload, made smaller by --scale; such figures are not written to the file."""
+        """Returns a size of the standard workload, made smaller by --scale; such figures are not
+        written to the file.
+        """
         return max(1, int(count * self.scale))
 
 
@@ -102,7 +116,9 @@ def row_text(figure: Figure) -> str:
 def interleaved(
     runs: int, ours: Callable[[int], float], control: Callable[[int], float]
 ) -> tuple[list[float], list[float]]:
-    """Returns the results of `runs` pairs of runs, taken in turn so that a busy minute of the machine meets both."""
+    """Returns the results of `runs` pairs of runs, taken in turn so that a busy minute of the
+    machine meets both.
+    """
     pairs = [(ours(i), control(i)) for i in range(runs)]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 

@@ -21,7 +21,9 @@ FEW_TEXT = "the same with 10,000 subjects"
 
 
 def measure(bench: Bench) -> None:
-    """Measures decisions; the worlds of the first two figures live side by side, so that their runs interleave."""
+    """Measures decisions; the worlds of the first two figures live side by side, so that their
+    runs interleave.
+    """
     if bench.wants("decide_core_us_p50", "decide_profiles_growth"):
         _standard(bench)
     if bench.wants("decide_core_us_p50_10000"):
@@ -69,7 +71,9 @@ def _world(
 
 
 def check(world: World) -> None:
-    """Compares some decisions with plain Python: the same contents in the same order, scores within float32's error."""
+    """Compares some decisions with plain Python: the same contents in the same order, scores
+    within float32's error.
+    """
     chosen = 0
     for subject, context, request in world.requests(CHECKED, seed=99):
         response = world.engine.decide(TENANT, request, time.time_ns() // 1000)

@@ -1,4 +1,6 @@
-"""Ingest over gRPC into a server of its own with 1,000,000 subjects; then start times of the same server."""
+"""Ingest over gRPC into a server of its own with 1,000,000 subjects; then start times of the same
+server.
+"""
 
 import contextlib
 import time
@@ -25,10 +27,18 @@ MATCH_SHARE = (0.005, 0.02)
 CONTROL_TEXT = "grpcio aio, protobuf parse, fields into dicts"
 ECHO_TEXT = "grpcio aio, empty echo"
 NAMES = (
-    "ingest_batch_durable_eps", "ingest_batch_durable_eps_uniform", "ingest_batch_cpu_us", "grpc_unary_ingest_rps",
-    "ingest_apply_us", "ingest_check_us", "log_append_fsync_eps", "start_s_1000000", "start_after_kill_s_1000000", "idle_mb",
+    "ingest_batch_durable_eps",
+    "ingest_batch_durable_eps_uniform",
+    "ingest_batch_cpu_us",
+    "grpc_unary_ingest_rps",
+    "ingest_apply_us",
+    "ingest_check_us",
+    "log_append_fsync_eps",
+    "start_s_1000000",
+    "start_after_kill_s_1000000",
+    "idle_mb",
     "profile_bytes_p50_standard",
-)  # fmt: skip
+)
 
 
 def measure(bench: Bench) -> None:
@@ -52,7 +62,9 @@ def measure(bench: Bench) -> None:
 
 
 def prepare(server: ServerProcess, rules: Sequence[workload.Rule], events: workload.Events) -> None:
-    """Applies the plan, makes every subject exist, and checks the triggers of two batches against plain Python."""
+    """Applies the plan, makes every subject exist, and checks the triggers of two batches against
+    plain Python.
+    """
     with grpc.insecure_channel(server.address) as channel:
         stub = plan_service_pb2_grpc.PlanServiceStub(channel)  # type: ignore[no-untyped-call]
         documents = [
@@ -60,9 +72,12 @@ def prepare(server: ServerProcess, rules: Sequence[workload.Rule], events: workl
             for d in workload.documents_of(rules)
         ]
         stub.ApplyDocuments(
-            plan_service_pb2.ApplyDocumentsRequest(documents=documents, activate=True, author="bench"),
-            metadata=(("authorization", f"Bearer {server.keys[TENANT]}"),), timeout=120.0,
-        )  # fmt: skip
+            plan_service_pb2.ApplyDocumentsRequest(
+                documents=documents, activate=True, author="bench"
+            ),
+            metadata=(("authorization", f"Bearer {server.keys[TENANT]}"),),
+            timeout=120.0,
+        )
     with ingesting(server) as caller:
         started = time.perf_counter()
         accepted = 0
@@ -100,9 +115,11 @@ def ingesting(server: ServerProcess, method: str = INGEST) -> Iterator[Caller]:
 
 
 def counts_of(response: bytes) -> tuple[int, int, int]:
-    """Returns accepted, duplicate and refused counts of an IngestBatchResponse without parsing its results.
+    """Returns accepted, duplicate and refused counts of an IngestBatchResponse without parsing its
+    results.
 
-    Parsing some ten thousand fired triggers would cost this process more than the server spends on them.
+    Parsing some ten thousand fired triggers would cost this process more than the server spends on
+    them.
     """
     counts = [0, 0, 0]
     cursor = 0
@@ -228,7 +245,9 @@ def _engine(bench: Bench, server: ServerProcess, events: workload.Events) -> Non
 
 
 def _starts(bench: Bench, server: ServerProcess, events: workload.Events) -> None:
-    """Start to ready over a million subjects, and over an empty folder; after a clean stop, and after kill -9 in full flow."""
+    """Start to ready over a million subjects, and over an empty folder; after a clean stop, and
+    after kill -9 in full flow.
+    """
     if not bench.wants("start_s_1000000", "start_after_kill_s_1000000"):
         return
     empty = server_of(bench.scratch / "empty")

@@ -1,4 +1,6 @@
-"""The matcher against a compiled loop over predicates; the workloads and the check of every answer are bench_match's."""
+"""The matcher against a compiled loop over predicates; the workloads and the check of every
+answer are bench_match's.
+"""
 
 import time
 
@@ -26,7 +28,8 @@ def _case(bench: Bench, name: str, count: int, shape: str) -> None:
     started = time.perf_counter()
     image = build_image(model_of(triggers=rules, attributes=bench_match.ATTRIBUTES))
     print(
-        f"{count:,} rules, {shape}: image of {len(image) / 1e6:.1f} MB built in {time.perf_counter() - started:.1f} s"
+        f"{count:,} rules, {shape}: image of {len(image) / 1e6:.1f} MB "
+        f"built in {time.perf_counter() - started:.1f} s"
     )
     matcher = matcher_of(image, 0, [workload.values(event) for event in workload.events])
     naive = bench_match.control_of(workload)

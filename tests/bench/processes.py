@@ -1,4 +1,6 @@
-"""Servers in processes of their own, pinned to core 0; this process, which makes the load, keeps to core 1."""
+"""Servers in processes of their own, pinned to core 0; this process, which makes the load, keeps
+to core 1.
+"""
 
 import contextlib
 import os
@@ -30,7 +32,9 @@ MESSAGE_OPTIONS = (
 
 @contextlib.contextmanager
 def cores(wanted: set[int]) -> Iterator[None]:
-    """Pins this thread, and what it starts, for a while; a machine with one core is left as it is."""
+    """Pins this thread, and what it starts, for a while; a machine with one core is left as it
+    is.
+    """
     before = os.sched_getaffinity(0)
     if wanted <= before:
         os.sched_setaffinity(0, wanted)
@@ -48,15 +52,27 @@ def server_of(folder: Path, tenant: str = TENANT) -> ServerProcess:
 def server_start(server: ServerProcess) -> float:
     """Starts a server on core 0 and returns the seconds until it says that it is ready.
 
-    The ready line is awaited rather than a health answer, because a client that dials too early waits for its own back-off.
+    The ready line is awaited rather than a health answer, because a client that dials too early
+    waits for its own back-off.
     """
     log = server.folder / "server.log"
     seen = log.stat().st_size if log.exists() else 0
     command = [
-        sys.executable, "-m", "kairos_server", "serve", "--data", str(server.folder / "data"),
-        "--tenants", str(server.folder / "tenants.json"), "--grpc", server.address,
-        "--http", f"127.0.0.1:{server.http_port}", "--log-level", "warning",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "kairos_server",
+        "serve",
+        "--data",
+        str(server.folder / "data"),
+        "--tenants",
+        str(server.folder / "tenants.json"),
+        "--grpc",
+        server.address,
+        "--http",
+        f"127.0.0.1:{server.http_port}",
+        "--log-level",
+        "warning",
+    ]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAIROS_")}
     started = time.perf_counter()
     with open(log, "ab") as output, cores(SERVER_CORES):
@@ -74,13 +90,13 @@ def server_start(server: ServerProcess) -> float:
     return time.perf_counter() - started
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Returns once a condition holds. Errors: TimeoutError after a minute."""
-    deadline = time.monotonic() + READY_S_MAX
+def wait_until(condition: Callable[[], bool], seconds_max: float = READY_S_MAX) -> None:
+    """Returns once a condition holds. Errors: TimeoutError."""
+    deadline = time.monotonic() + seconds_max
     pause = threading.Event()
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("a server was not ready within a minute")
+            raise TimeoutError(f"a server was not ready within {seconds_max:.0f} s")
         pause.wait(POLL_S)
 
 
@@ -91,8 +107,9 @@ def control_running() -> Iterator[str]:
     with cores(SERVER_CORES):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.control_server", address],
-            cwd=ROOT, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+        )
     try:
         assert process.stdout is not None
         if process.stdout.readline().strip() != b"ready":

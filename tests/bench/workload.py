@@ -1,4 +1,6 @@
-"""The standard ingest workload: 1,000 triggers, events of 12 attributes, and a plain recomputation of what fires."""
+"""The standard ingest workload: 1,000 triggers, events of 12 attributes, and a plain
+recomputation of what fires.
+"""
 
 import json
 import random
@@ -17,11 +19,18 @@ START_US = 1_600_000_000_000_000
 EVENT_TYPES = ("view", "click", "purchase")
 TEXTS = ("country", "category", "campaign", "page_group", "browser")
 NUMBERS = (
-    "quantity", "scroll_depth", "time_on_page", "cart_value", "items_viewed", "search_results", "load_ms",
-)  # fmt: skip
+    "quantity",
+    "scroll_depth",
+    "time_on_page",
+    "cart_value",
+    "items_viewed",
+    "search_results",
+    "load_ms",
+)
 TEXT_VALUES = 8
 NUMBER_VALUES = 1_000
-# Three kinds of features, all of which equal a plain count as long as events lie close together in time. The decayed count
+# Three kinds of features, all of which equal a plain count as long as events lie close together in
+# time. The decayed count
 # lies a little below it, hence the half.
 FEATURES = (
     ('count("click") >= {}', "click", 0.0),
@@ -31,15 +40,22 @@ FEATURES = (
 )
 FEATURE_SHARE = 4
 OTHER_FEATURES = (
-    'count("view", "24h")', 'sum("purchase", "quantity")', 'session_count("click")', 'decayed("view", "7d")',
-    'sum("purchase", "cart_value", "30d")', 'count("view", {"category": "category-1"})', 'session_sum("click", "quantity")',
+    'count("view", "24h")',
+    'sum("purchase", "quantity")',
+    'session_count("click")',
+    'decayed("view", "7d")',
+    'sum("purchase", "cart_value", "30d")',
+    'count("view", {"category": "category-1"})',
+    'session_sum("click", "quantity")',
     'count("purchase")',
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """texts: attribute -> allowed values; numbers: attribute -> low <= x < high; feature: (index in FEATURES, threshold)."""
+    """texts: attribute -> allowed values; numbers: attribute -> low <= x < high; feature: (index
+    in FEATURES, threshold).
+    """
 
     texts: dict[str, frozenset[str]]
     numbers: dict[str, tuple[int, int]]
@@ -61,7 +77,8 @@ class Rule:
         """Recomputes the rule in plain Python."""
         if any(values[name] not in allowed for name, allowed in self.texts.items()):
             return False
-        if any(not low <= values[name] < high for name, (low, high) in self.numbers.items()):  # type: ignore[operator]
+        numbers = self.numbers.items()
+        if any(not low <= int(values[name]) < high for name, (low, high) in numbers):
             return False
         return self.feature is None or counts[FEATURES[self.feature[0]][1]] >= self.feature[1]
 
@@ -90,22 +107,28 @@ def rules_of(count: int = RULES, seed: int = 1) -> list[Rule]:
 
 
 def documents_of(rules: Sequence[Rule]) -> list[DocumentInput]:
-    """Returns the tenant's documents: a schema, a score that keeps further features, and one trigger per rule."""
+    """Returns the tenant's documents: a schema, a score that keeps further features, and one
+    trigger per rule.
+    """
     names = dict.fromkeys(TEXTS, "string") | dict.fromkeys(NUMBERS, "int")
     bodies: list[dict[str, object]] = [
         {"kind": "schema", "id": "main", "attributes": names, "purposes": ["marketing"]},
         {
-            "kind": "score", "id": "engagement", "type": "engagement",
+            "kind": "score",
+            "id": "engagement",
+            "type": "engagement",
             "terms": [{"feature": feature, "weight": 0.1} for feature in OTHER_FEATURES],
         },
-    ]  # fmt: skip
+    ]
     bodies += [
         {
-            "kind": "trigger", "id": f"trigger-{i:04}", "condition": rule.condition(),
+            "kind": "trigger",
+            "id": f"trigger-{i:04}",
+            "condition": rule.condition(),
             "actions": [{"type": "notify", "parameters": {"team": "growth"}}],
         }
         for i, rule in enumerate(rules)
-    ]  # fmt: skip
+    ]
     return [
         DocumentInput(kind=str(body["kind"]), document_id=str(body["id"]), body=json.dumps(body))
         for body in bodies
@@ -113,9 +136,11 @@ def documents_of(rules: Sequence[Rule]) -> list[DocumentInput]:
 
 
 class Events:
-    """Makes encoded batches. Attributes are encoded once each and joined, because protobuf would take most of a run's time.
+    """Makes encoded batches. Attributes are encoded once each and joined, because protobuf would
+    take most of a run's time.
 
-    Every event has its own id and lies 1 ms after the one before, over all batches that this object makes.
+    Every event has its own id and lies 1 ms after the one before, over all batches that this object
+    makes.
     """
 
     def __init__(self, seed: int = 2, subjects: int = SUBJECTS) -> None:
@@ -134,7 +159,9 @@ class Events:
         self._types = [_field(2, name.encode()) for name in EVENT_TYPES]
 
     def fill(self) -> Iterator[bytes]:
-        """Yields batches with one small event of each subject: what makes a million subjects exist."""
+        """Yields batches with one small event of each subject: what makes a million subjects
+        exist.
+        """
         for first in range(0, self._subjects, BATCH):
             batch = [
                 self._types[0]
@@ -146,7 +173,9 @@ class Events:
             yield b"".join(_field(1, event) for event in batch)
 
     def batches(self, count: int, *, zipf: bool, size: int = BATCH) -> list[bytes]:
-        """Returns batches of events with 12 attributes; subjects by Zipf's law with exponent 1, or uniform."""
+        """Returns batches of events with 12 attributes; subjects by Zipf's law with exponent 1,
+        or uniform.
+        """
         total = count * size
         if zipf:
             subjects = np.searchsorted(self._cumulated, self._draw.random(total))
@@ -197,7 +226,9 @@ def attributes_of(event: event_pb2.Event) -> dict[str, str | int]:
 def fired_expected(
     rules: Sequence[Rule], events: Sequence[event_pb2.Event], filled: str = "view"
 ) -> list[list[str]]:
-    """Recomputes which triggers each of some events fires, when every subject had one event of type `filled` before."""
+    """Recomputes which triggers each of some events fires, when every subject had one event of
+    type `filled` before.
+    """
     counts: dict[str, Counter[str]] = {}
     answers = []
     for event in events:
