@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from kairos.v1 import event_pb2
+from kairos_server.catalog import PlanModel
 from reference.engine import Settings
 from reference.lockstep import Lockstep, Staged
 from reference.tenants import (
@@ -25,39 +27,79 @@ from reference.tenants import (
 TENANTS = int(os.environ.get("KAIROS_ENGINE_TENANTS", "64"))
 SEED = int(os.environ.get("KAIROS_ENGINE_SEED", "0")) or random.SystemRandom().randrange(2**32)
 GROUPS = 8
-TENANT = 5
+
+
+class Shop:
+    """One tenant: versions of its documents, and requests that go with them."""
+
+    def __init__(self, number: int, source: random.Random, lock: Lockstep) -> None:
+        self.number, self.source, self.lock = number, source, lock
+        self.live = source.random() < 0.5
+        self.documents = Documents(source)
+        self.models: list[PlanModel] = []
+        lock.commit(self.settings())
+        lock.commit(*self.swap())
+
+    def settings(self) -> Staged:
+        source = self.source
+        settings = Settings(
+            f"shop{self.number}",
+            self.number.to_bytes(16, "big"),
+            not self.live,
+            gap_us=source.choice((30 * MINUTE, 10 * MINUTE, 2 * HOUR)),
+            lateness_us=source.choice((DAY, 2 * HOUR, 0)),
+        )
+        return self.lock.settings(self.number, settings)
+
+    def swap(self) -> list[Staged]:
+        """A new version, or a roll-back to one that was active before."""
+        if self.models and self.source.random() < 0.4:
+            return [self.lock.activation(self.number, self.source.choice(self.models))]
+        documents, removed = self.documents.version()
+        model, stored = self.lock.compile(self.number, documents, removed)
+        self.models.append(model)
+        return [stored, self.lock.activation(self.number, model)]
+
+    def events(self, clock_us: int, count: int) -> list[event_pb2.Event]:
+        return [
+            random_event(self.source, self.documents, clock_us, live=self.live)
+            for _ in range(count)
+        ]
+
+    def ingest(self, clock_us: int) -> list[Staged | None]:
+        if self.source.random() < 0.3:
+            return [self.lock.ingest(self.number, event) for event in self.events(clock_us, 2)]
+        events = self.events(clock_us, self.source.choice((1, 3, 8, 14)))
+        return [self.lock.batch(self.number, events)]
+
+    def reads(self, clock_us: int) -> None:
+        source, tenant = self.source, self.lock.node.tenants[self.number]
+        for _ in range(3):
+            request = random_decide(source, self.documents, tenant.event_time_us)
+            self.lock.decide(self.number, request)
+        model = tenant.active.model
+        live = {rule.number for rule in model.trigger_rules}
+        wanted = [
+            name
+            for number, name in enumerate(model.trigger_names)
+            if number in live and source.random() < 0.2
+        ]
+        self.lock.evaluate(self.number, self.events(clock_us, 1)[0], wanted)
+        at_us = source.choice((None, None, tenant.event_time_us + HOUR, tenant.event_time_us - 1))
+        self.lock.profile(self.number, source.choice((*SUBJECTS, "stranger")), at_us)
 
 
 class Run:
-    """One tenant's life: versions of its documents, events in any order, reads, restarts."""
+    """The life of a node: one or two tenants, events in any order, reads, restarts."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.source = random.Random(seed)
         self.clock_us = START
         self.folder = folder
         self.copies = 0
-        self.live = self.source.random() < 0.5
         self.lock = Lockstep(folder / "data", START)
-        self.documents = Documents(self.source)
-        self.models: list = []
-        self.lock.commit(self.lock.settings(TENANT, self.settings()))
-        self.lock.commit(*self.swap())
-
-    def settings(self) -> Settings:
-        source = self.source
-        return Settings(
-            "shop", b"sixteen bytes ok", not self.live, gap_us=source.choice((30 * MINUTE, 10 * MINUTE, 2 * HOUR)),
-            lateness_us=source.choice((DAY, 2 * HOUR, 0)),
-        )  # fmt: skip
-
-    def swap(self) -> list[Staged]:
-        """A new version, or a roll-back to one that was active before."""
-        if self.models and self.source.random() < 0.4:
-            return [self.lock.activation(TENANT, self.source.choice(self.models))]
-        documents, removed = self.documents.version()
-        model, stored = self.lock.compile(TENANT, documents, removed)
-        self.models.append(model)
-        return [stored, self.lock.activation(TENANT, model)]
+        numbers = self.source.choice(((5,), (5,), (3, 900)))
+        self.shops = [Shop(number, self.source, self.lock) for number in numbers]
 
     def tick(self) -> None:
         step = self.source.choice(
@@ -67,42 +109,19 @@ class Run:
         # A clock may be set back: the log raises received times.
         self.lock.now_us = self.clock_us - self.source.choice((0, 0, 0, 0, 1, 2 * MINUTE))
 
-    def events(self, count: int) -> list:
-        return [
-            random_event(self.source, self.documents, self.clock_us, live=self.live)
-            for _ in range(count)
-        ]
-
-    def ingest(self) -> list[Staged | None]:
-        if self.source.random() < 0.3:
-            return [self.lock.ingest(TENANT, event) for event in self.events(2)]
-        return [self.lock.batch(TENANT, self.events(self.source.choice((1, 3, 8, 14))))]
-
     def group(self) -> None:
-        """One group commit. A plan may become active between the check of an event and its commit."""
+        """One group commit. A plan may become active between an event's check and its commit."""
         staged: list[Staged | None] = []
         for _ in range(self.source.choice((1, 1, 2, 3))):
-            staged += self.ingest()
+            shop = self.source.choice(self.shops)
+            staged += shop.ingest(self.clock_us)
             if self.source.random() < 0.15:
-                staged = [*self.swap(), *staged]
+                staged = [*shop.swap(), *staged]
             if self.source.random() < 0.05:
-                staged.append(self.lock.settings(TENANT, self.settings()))
+                staged.append(shop.settings())
         if self.source.random() < 0.3:
             staged.append(self.lock.decisions())
         self.lock.commit(*staged)
-
-    def reads(self) -> None:
-        source, event_time = self.source, self.lock.node.tenants[TENANT].event_time_us
-        for _ in range(3):
-            self.lock.decide(TENANT, random_decide(source, self.documents, event_time))
-        names = self.lock.node.tenants[TENANT].active.model.trigger_names
-        live = {rule.number for rule in self.lock.node.tenants[TENANT].active.model.trigger_rules}
-        wanted = [
-            name for number, name in enumerate(names) if number in live and source.random() < 0.2
-        ]
-        self.lock.evaluate(TENANT, self.events(1)[0], wanted)
-        at_us = source.choice((None, None, event_time + HOUR, event_time - 1))
-        self.lock.profile(TENANT, source.choice((*SUBJECTS, "stranger")), at_us)
 
     def restart(self) -> None:
         choice = self.source.randrange(8)
@@ -117,7 +136,7 @@ class Run:
             self.lock.engine.checkpoint()
 
     def rebuild(self, *, checkpoints: bool) -> None:
-        """The start comes at the time of the last record: a later one would drop the event ids of more days."""
+        """The start comes at the time of the last record: a later one would drop more days."""
         before = self.lock.dumps()
         self.lock.now_us = self.lock.node.received_us
         self.lock.rebuild(checkpoints=checkpoints)
@@ -127,7 +146,7 @@ class Run:
         for _ in range(GROUPS):
             self.tick()
             self.group()
-            self.reads()
+            self.source.choice(self.shops).reads(self.clock_us)
             self.restart()
         self.lock.profiles()
         self.rebuild(checkpoints=True)
