@@ -3,6 +3,7 @@
 KAIROS_CRASH_CYCLES sets how many kills are tried; `python tests/crash/test_engine_crash.py` is the process that is killed.
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -10,7 +11,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -93,7 +93,8 @@ def new_shop(folder: Path) -> None:
 
 def kill(child: subprocess.Popen, moment: float) -> list[bytes]:
     """Kills the child after a while; returns its whole lines, those still in the pipe included."""
-    time.sleep(moment)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(moment)
     child.send_signal(signal.SIGKILL)
     lines = child.stdout.read().rpartition(b"\n")[0].splitlines()
     child.stdout.close()

@@ -117,28 +117,24 @@ def test_group_is_committed_without_the_gil(lock: Lockstep) -> None:
     pendings = [lock.engine.check_batch(TENANT, batch(lock, 1000), START) for _ in range(4)]
     before = lock.engine.figures()["applied_sequence"]
     target = before + sum(pending.record_count for pending in pendings)
-    ready, go = threading.Lock(), threading.Lock()
-    ready.acquire()
-    go.acquire()
+    entered = threading.Lock()
+    entered.acquire()
 
     def write() -> None:
-        ready.release()
-        go.acquire()
+        # From here to where the commit gives the GIL away nothing waits, so nobody else gets it.
+        entered.release()
         lock.engine.commit(pendings, START)
 
     thread = threading.Thread(target=write)
     interval = sys.getswitchinterval()
-    thread.start()
-    ready.acquire()
     # A thread that waits for the GIL asks for it only after this many seconds.
     sys.setswitchinterval(10 * DEADLINE_S)
     try:
-        go.release()
-        # Lets the writer run up to where it gives the GIL away; with it, this thread would not return before the end.
-        time.sleep(0.001)
-        steps, deadline = 0, time.monotonic() + DEADLINE_S
+        thread.start()
+        entered.acquire()
+        deadline = time.monotonic() + DEADLINE_S
         while lock.engine.figures()["applied_sequence"] != target and time.monotonic() < deadline:
-            steps += 1
+            pass
         seen = lock.engine.figures()["applied_sequence"]
     finally:
         sys.setswitchinterval(interval)
