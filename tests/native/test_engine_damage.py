@@ -1,4 +1,6 @@
-"""Folders that are not what they should be: refused in words, never guessed at, mended by a rebuild."""
+"""Folders that are not what they should be: refused in words, never guessed at, mended by a
+rebuild.
+"""
 
 import fcntl
 import json
@@ -105,7 +107,9 @@ def test_failed_open_gives_the_folder_back(tmp_path: Path) -> None:
 
 
 def edit_view(folder: Path, script: str) -> None:
-    """Runs py-lmdb over the view, in a process of its own: one process may not open an environment twice."""
+    """Runs py-lmdb over the view, in a process of its own: one process may not open an environment
+    twice.
+    """
     head = (
         f"import lmdb\nenv = lmdb.open({str(folder / 'view')!r}, max_dbs=8, map_size={MAP_SIZE})\n"
     )
@@ -126,7 +130,8 @@ with env.begin(write=True) as txn:
 
 
 def database_names(folder: Path) -> list[bytes]:
-    script = f"import lmdb\nenv = lmdb.open({str(folder / 'view')!r}, max_dbs=8, readonly=True, lock=False)\n"
+    view = str(folder / "view")
+    script = f"import lmdb\nenv = lmdb.open({view!r}, max_dbs=8, readonly=True, lock=False)\n"
     script += "print([bytes(k) for k, _ in env.begin().cursor()])"
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     return eval(run.stdout)
@@ -160,7 +165,8 @@ def test_damaged_subject_ends_the_process_and_a_rebuild_mends_it(tmp_path: Path)
     profile = profile_service_pb2.GetProfileResponse.FromString(
         engine.profile(TENANT, b"ann", None, START)
     )
-    # Nothing was passed over, however often the start failed: three events, and the two new of the failed group.
+    # Nothing was passed over, however often the start failed: three events, and the two new of the
+    # failed group.
     assert profile.profile.event_count == 5
     assert engine.figures()["skipped_count"] == 0
     assert {key for key, _ in engine.dump("dedupe")} > set(before["dedupe"])

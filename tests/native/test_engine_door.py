@@ -14,7 +14,8 @@ from kairos_native.engine import LIMITS, STATUS, Engine, EngineError, Refusal
 from kairos_server.catalog import build_image
 from reference.lockstep import Lockstep
 from reference.shop import MAP_SIZE, SETTINGS, TENANT, TRIGGER, batch, opened, shop
-from reference.tenants import START, SUBJECTS, Documents, document, random_decide, random_event
+from reference.tenants import START, Documents, document
+from reference.traffic import SUBJECTS, random_decide, random_event
 
 # ---------------------------------------------------------------- calls
 
@@ -99,7 +100,11 @@ def test_whole_requests_are_refused(tmp_path: Path) -> None:
         (lambda: engine.check_ingest(TENANT, b"", START), "EVENT_MISSING", "event"),
         (lambda: engine.check_batch(77, batch(1), START), "TENANT_UNKNOWN", ""),
         (lambda: engine.check_batch(1 << 20, batch(1), START), "TENANT_UNKNOWN", ""),
-        (lambda: engine.decide(77, b"\x0a\x03\x0a\x01a\x12\x03\x12\x01a", START), "TENANT_UNKNOWN", ""),
+        (
+            lambda: engine.decide(77, b"\x0a\x03\x0a\x01a\x12\x03\x12\x01a", START),
+            "TENANT_UNKNOWN",
+            "",
+        ),
         (lambda: engine.decide(1 << 20, b"", START), "TENANT_UNKNOWN", ""),
         (lambda: engine.decide(TENANT, bytes(4_194_305), START), "REQUEST_TOO_LARGE", ""),
         (lambda: engine.evaluate(77, b"", START), "TENANT_UNKNOWN", ""),
@@ -112,7 +117,7 @@ def test_whole_requests_are_refused(tmp_path: Path) -> None:
         (lambda: engine.activation(77, bytes(32), START), "TENANT_UNKNOWN", ""),
         (lambda: engine.documents(77, [], START), "TENANT_UNKNOWN", ""),
         (lambda: engine.event_time(77), "TENANT_UNKNOWN", ""),
-    ]  # fmt: skip
+    ]
     for number, (call, status, field) in enumerate(cases):
         with pytest.raises(Refusal) as raised:
             call()
@@ -142,8 +147,12 @@ def test_hash_key_and_time_mode_never_change(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="never change"):
             lock.settings(TENANT, changed)
     for wrong in (
-        {"name": ""}, {"name": "n" * 65}, {"hash_key": b"short"}, {"gap_us": -1}, {"ahead_us": -1},
-    ):  # fmt: skip
+        {"name": ""},
+        {"name": "n" * 65},
+        {"hash_key": b"short"},
+        {"gap_us": -1},
+        {"ahead_us": -1},
+    ):
         with pytest.raises(ValueError, match=r"tenant below 1,024|not be negative"):
             lock.settings(TENANT, replace(SETTINGS, **wrong))
     lock.commit(lock.settings(TENANT, replace(SETTINGS, name="renamed", gap_us=1)))
@@ -277,7 +286,9 @@ def fill_disk(mount: Path) -> None:
 
 
 def test_request_in_a_cycle_gives_its_pin_back(tmp_path: Path) -> None:
-    """The collector may take a request apart in any order; the engine it points to must still be there."""
+    """The collector may take a request apart in any order; the engine it points to must still be
+    there.
+    """
     lock = shop(tmp_path / "data")
     plan_id = lock.engine.active_plan(TENANT)
     for _ in range(300):
@@ -290,7 +301,9 @@ def test_request_in_a_cycle_gives_its_pin_back(tmp_path: Path) -> None:
 
 
 def test_plans_of_all_sizes_follow_each_other(tmp_path: Path) -> None:
-    """Freed plans leave their addresses to others; the scratch memory of writer and reader must follow."""
+    """Freed plans leave their addresses to others; the scratch memory of writer and reader must
+    follow.
+    """
     lock = shop(tmp_path / "data")
     source, documents = random.Random(5), Documents(random.Random(6))
     models = []

@@ -22,14 +22,19 @@ PLANS = 4
 
 
 def documents(plan: int) -> list:
-    """Each plan shows its own content and fires its own number of triggers: answers tell their plan."""
+    """Each plan shows its own content and fires its own number of triggers: answers tell their
+    plan.
+    """
     triggers = [
         document("trigger", f"t{i}", condition=f"event.n >= {i}") for i in range(plan * 40 + 1)
     ]
     content = document(
-        "content", f"of{plan}", placements=["hero"], priority=plan,
+        "content",
+        f"of{plan}",
+        placements=["hero"],
+        priority=plan,
         score={"terms": [{"feature": 'sum("view", "n")', "weight": 1}]},
-    )  # fmt: skip
+    )
     return [SCHEMA, document("placement", "hero"), content, *triggers]
 
 

@@ -1,6 +1,8 @@
-"""No Python object per event or per decision between bytes in and bytes out, and no GIL while a group is committed.
+"""No Python object per event or per decision between bytes in and bytes out, and no GIL while a
+group is committed.
 
-Every allocation of the interpreter is counted, not only what is left over, so that short-lived objects show as well.
+Every allocation of the interpreter is counted, not only what is left over, so that short-lived
+objects show as well.
 """
 
 import random
@@ -16,7 +18,8 @@ from allocation_door import counted
 from kairos.v1 import ingest_service_pb2, personalization_service_pb2
 from reference.engine import Settings
 from reference.lockstep import Lockstep
-from reference.tenants import START, Documents, document, random_event
+from reference.tenants import START, Documents, document
+from reference.traffic import random_event
 
 TENANT = 6
 DEADLINE_S = 120
@@ -54,7 +57,9 @@ def batch(lock: Lockstep, count: int) -> bytes:
 
 
 def least(function: Callable[[], Callable[[], object]]) -> int:
-    """The fewest allocations of several runs: free lists and caches of the interpreter are warm then."""
+    """The fewest allocations of several runs: free lists and caches of the interpreter are warm
+    then.
+    """
     return min(counted(function())[1] for _ in range(ROUNDS))
 
 
@@ -113,7 +118,9 @@ def test_decisions_leave_nothing_behind(lock: Lockstep) -> None:
 
 
 def test_group_is_committed_without_the_gil(lock: Lockstep) -> None:
-    """The test holds the GIL from before the commit until it has seen the commit's effect: nobody else had it."""
+    """The test holds the GIL from before the commit until it has seen the commit's effect: nobody
+    else had it.
+    """
     pendings = [lock.engine.check_batch(TENANT, batch(lock, 1000), START) for _ in range(4)]
     before = lock.engine.figures()["applied_sequence"]
     target = before + sum(pending.record_count for pending in pendings)

@@ -1,6 +1,8 @@
-"""Random tenants under random calls: the engine answers what the reference answers, always and to the bit.
+"""Random tenants under random calls: the engine answers what the reference answers, always and to
+the bit.
 
-KAIROS_ENGINE_TENANTS sets how many tenants are tried, KAIROS_ENGINE_SEED the first seed. A failure names its seed.
+KAIROS_ENGINE_TENANTS sets how many tenants are tried, KAIROS_ENGINE_SEED the first seed. A failure
+names its seed.
 """
 
 import os
@@ -13,16 +15,8 @@ from kairos.v1 import event_pb2
 from kairos_server.catalog import PlanModel
 from reference.engine import Settings
 from reference.lockstep import Lockstep, Staged
-from reference.tenants import (
-    DAY,
-    HOUR,
-    MINUTE,
-    START,
-    SUBJECTS,
-    Documents,
-    random_decide,
-    random_event,
-)
+from reference.tenants import DAY, HOUR, MINUTE, START, Documents
+from reference.traffic import SUBJECTS, random_decide, random_event
 
 TENANTS = int(os.environ.get("KAIROS_ENGINE_TENANTS", "64"))
 SEED = int(os.environ.get("KAIROS_ENGINE_SEED", "0")) or random.SystemRandom().randrange(2**32)

@@ -104,9 +104,17 @@ class Active:
         plan = features.Plan(
             slots=tuple(
                 features.Slot(
-                    int(slot.kind), int(slot.scope), slot.offset, slot.size, slot.event_type,
+                    int(slot.kind),
+                    int(slot.scope),
+                    slot.offset,
+                    slot.size,
+                    slot.event_type,
                     tuple((index, value_of_constant(constant)) for index, constant in slot.filter),
-                    slot.value_field, slot.bucket_us, slot.bucket_count, slot.decay_per_us, slot.weight,
+                    slot.value_field,
+                    slot.bucket_us,
+                    slot.bucket_count,
+                    slot.decay_per_us,
+                    slot.weight,
                 )
                 for slot in model.slots
             ),
@@ -116,12 +124,14 @@ class Active:
             event_field_count=len(model.event_fields),
             derived=tuple(
                 features.Derived(
-                    int(derived.kind), derived.bias, tuple((term.weight, plain(term.source)) for term in derived.terms)
+                    int(derived.kind),
+                    derived.bias,
+                    tuple((term.weight, plain(term.source)) for term in derived.terms),
                 )
                 for derived in model.derived
             ),
             traits=tuple((trait.name.encode(), int(trait.type)) for trait in model.traits),
-        )  # fmt: skip
+        )
         return Active(
             model,
             plan_id,

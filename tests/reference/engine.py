@@ -1,8 +1,9 @@
 """What the engine as a whole means, in plain Python: tenants, their log, what every call answers.
 
-Composed of the references of the parts: the wire rules (reference.wire), features from the history of events
-(reference.features), leaves and rules (reference.match), scores (reference.score). Nothing is kept up to date, nothing is
-compiled: each answer is found from the whole history. The text that it follows is docs/guides/time.md and ingest.md.
+Composed of the references of the parts: the wire rules (reference.wire), features from the history
+of events (reference.features), leaves and rules (reference.match), scores (reference.score).
+Nothing is kept up to date, nothing is compiled: each answer is found from the whole history. The
+text that it follows is docs/guides/time.md and ingest.md.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Settings:
 class Subject:
     history: features.Subject
     ids: dict[bytes, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    """Event id -> received day of its last acceptance, and the numbers of the triggers that it fired."""
+    """Event id -> received day of its last acceptance, and the numbers of the triggers that it
+    fired.
+    """
     late_count: int = 0
     sequence: int = 0
 
@@ -238,8 +241,13 @@ class Tenant:
         history = subject.history if subject else features.Subject(0)
         history.gap_us = self.settings.gap_us
         return features.View(
-            self.active.plan, history, now_us, tuple(self.births), None, history.newest_open_session(now_us)
-        )  # fmt: skip
+            self.active.plan,
+            history,
+            now_us,
+            tuple(self.births),
+            None,
+            history.newest_open_session(now_us),
+        )
 
     def evaluate(self, data: bytes, wanted: Sequence[str], sequence: int, now_us: int) -> Any:
         event = self.check(data, now_us)

@@ -62,7 +62,9 @@ class Lockstep:
         self.engine = self._open()
 
     def crash(self, target: Path) -> None:
-        """Goes on with a copy of the folder as it is now, which no close has touched, as after a kill."""
+        """Goes on with a copy of the folder as it is now, which no close has touched, as after a
+        kill.
+        """
         copy_folder(self.folder, target, self.engine.figures()["view_bytes"])
         self.engine.close()
         self.folder = target
@@ -85,16 +87,24 @@ class Lockstep:
 
     def settings(self, tenant: int, settings: Settings) -> Staged:
         pending = self.engine.tenant_settings(
-            tenant, settings.name, settings.hash_key, int(settings.event_time), self.now_us,
-            ahead_us_max=settings.ahead_us, behind_us_max=settings.behind_us,
-            lateness_us_max=settings.lateness_us, session_gap_us=settings.gap_us,
-        )  # fmt: skip
+            tenant,
+            settings.name,
+            settings.hash_key,
+            int(settings.event_time),
+            self.now_us,
+            ahead_us_max=settings.ahead_us,
+            behind_us_max=settings.behind_us,
+            lateness_us_max=settings.lateness_us,
+            session_gap_us=settings.gap_us,
+        )
         return pending, Request(tenant, self.now_us, settings=settings)
 
     def compile(
         self, tenant: int, documents: Sequence[DocumentInput], removed: Sequence[str]
     ) -> tuple[PlanModel, Staged]:
-        """Compiles a version of the documents and stores its image; what is staged is the record of the documents."""
+        """Compiles a version of the documents and stores its image; what is staged is the record of
+        the documents.
+        """
         catalog = self.catalogs.get(tenant) or Catalog.from_documents(tenant, {})
         applied = catalog.apply(documents, removed, "author", "note", self.now_us)
         self.catalogs[tenant] = applied.catalog
@@ -206,7 +216,9 @@ class Lockstep:
 
 
 def copy_folder(source: Path, target: Path, view_size: int) -> None:
-    """Copies a data folder; of the view's file, most of which is reserved room, only the bytes in use."""
+    """Copies a data folder; of the view's file, most of which is reserved room, only the bytes in
+    use.
+    """
 
     def copy(path: str, copied: str) -> None:
         if not path.endswith("data.mdb"):

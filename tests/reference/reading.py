@@ -31,7 +31,9 @@ def rules_holding(
 
 
 def number_of(value: Value) -> float:
-    """A score's view of a value: numbers and truths as float32, all else and what is not finite there 0."""
+    """A score's view of a value: numbers and truths as float32, all else and what is not finite
+    there 0.
+    """
     kind, payload = value
     if kind not in (BOOL, INT, DOUBLE):
         return 0.0
@@ -79,15 +81,22 @@ def profile_of(tenant: Tenant, subject: Subject, subject_id: bytes, view: featur
     active, history = tenant.active, subject.history
     times = [event.occurred_us for event in history.events]
     profile = profile_service_pb2.Profile(
-        subject_id=subject_id.decode(), first_seen_time_us=min(times), last_seen_time_us=max(times),
-        event_count=len(times), session_count=history.session_count, late_count=subject.late_count,
-        sequence=subject.sequence, at_time_us=view.now_us,
-    )  # fmt: skip
+        subject_id=subject_id.decode(),
+        first_seen_time_us=min(times),
+        last_seen_time_us=max(times),
+        event_count=len(times),
+        session_count=history.session_count,
+        late_count=subject.late_count,
+        sequence=subject.sequence,
+        at_time_us=view.now_us,
+    )
     for session in sorted(history.sessions, key=features.session_order, reverse=True):
         profile.sessions.add(
-            ordinal=session.ordinal, start_time_us=session.start_us, end_time_us=session.last_us,
+            ordinal=session.ordinal,
+            start_time_us=session.start_us,
+            end_time_us=session.last_us,
             event_count=len(session.events),
-        )  # fmt: skip
+        )
     for name in sorted({name for name, _, _ in history.traits}):
         trait = profile.traits.add(
             updated_time_us=max(t for n, _, t in history.traits if n == name)

@@ -1,4 +1,6 @@
-"""A decision record decides again what it decided: after restarts, under other plans, on another node."""
+"""A decision record decides again what it decided: after restarts, under other plans, on another
+node.
+"""
 
 import random
 import shutil
@@ -10,7 +12,8 @@ from kairos_native.engine import SIZES, Engine, EngineError
 from kairos_server.catalog import build_image
 from reference.engine import Settings
 from reference.lockstep import Lockstep
-from reference.tenants import HOUR, START, Documents, document, random_decide, random_event
+from reference.tenants import HOUR, START, Documents, document
+from reference.traffic import random_decide, random_event
 
 TENANT = 2
 OTHER = 9
@@ -18,7 +21,9 @@ FRAME_DECISION = 5
 
 
 def decided(tmp_path: Path, seed: int, count: int = 60) -> tuple[Lockstep, list[bytes], list]:
-    """A node on which decisions were made between events, under several plans; their answers in order, and the plans."""
+    """A node on which decisions were made between events, under several plans; their answers in
+    order, and the plans.
+    """
     source = random.Random(seed)
     lock, documents, models, answers = Lockstep(tmp_path / "data", START), Documents(source), [], []
     lock.commit(lock.settings(TENANT, Settings("shop", b"sixteen bytes ok", True)))
@@ -103,7 +108,9 @@ def test_decisions_of_two_tenants_keep_their_tenant(tmp_path: Path) -> None:
 
 
 def test_moment_of_a_decision_does_not_move_the_log(tmp_path: Path) -> None:
-    """An event-time tenant may ask for any future; the received times of all tenants stay where they are."""
+    """An event-time tenant may ask for any future; the received times of all tenants stay where
+    they are.
+    """
     lock = Lockstep(tmp_path / "data", START)
     lock.commit(lock.settings(TENANT, Settings("shop", b"sixteen bytes ok", True)))
     model, stored = lock.compile(TENANT, [document("placement", "hero")], [])

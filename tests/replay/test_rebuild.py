@@ -1,4 +1,6 @@
-"""The view is a function of the log: thrown away, it comes back entry by entry, with and without checkpoints."""
+"""The view is a function of the log: thrown away, it comes back entry by entry, with and without
+checkpoints.
+"""
 
 import random
 import shutil
@@ -13,7 +15,8 @@ from kairos_server.catalog import build_image
 from reference.engine import Settings
 from reference.lockstep import DATABASES, EPOCHS_KEY, Lockstep
 from reference.node import Request
-from reference.tenants import DAY, HOUR, MINUTE, START, Documents, document, random_event
+from reference.tenants import DAY, HOUR, MINUTE, START, Documents, document
+from reference.traffic import random_event
 
 TENANT = 3
 PLANS_LOADED_MAX = 1024
@@ -61,7 +64,9 @@ def applied_of(dump: dict[str, list[tuple[bytes, bytes]]]) -> int:
 
 
 def differs_by_epochs_only(before: dict, after: dict, count: int) -> None:
-    """Each start appends one record; it moves the applied position, and nothing else in any database."""
+    """Each start appends one record; it moves the applied position, and nothing else in any
+    database.
+    """
     for name in DATABASES:
         if name != "meta":
             assert after[name] == before[name]
@@ -120,7 +125,7 @@ def test_everything_sent_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_checkpoint_between_whose_parts_the_writer_goes_on(tmp_path: Path, monkeypatch) -> None:
-    """META, documents, plans, subjects and event ids of a checkpoint may each be of another moment."""
+    """Meta, documents, plans, subjects, event ids: each of another moment."""
     write = checkpoints.write
     for seed in range(6):
         shop = Shop(tmp_path / str(seed), seed, live=seed % 2 == 0)
@@ -190,7 +195,9 @@ def test_checkpoint_of_another_thread_while_the_writer_commits(tmp_path: Path) -
 
 
 def test_checkpoint_of_many_subjects_is_of_many_moments(tmp_path: Path, monkeypatch) -> None:
-    """Subjects in several chunks: events go on between them, so that early subjects are older than late ones."""
+    """Subjects in several chunks: events go on between them, so that early subjects are older than
+    late ones.
+    """
     shop = Shop(tmp_path / "data", 31)
     lock, write, parts = shop.lock, checkpoints.write, []
 
@@ -227,7 +234,9 @@ def test_checkpoint_of_many_subjects_is_of_many_moments(tmp_path: Path, monkeypa
 
 
 def test_rebuild_of_a_log_of_quiet_months(tmp_path: Path) -> None:
-    """Few records on each of many days: one replayed transaction must not hold the event ids of all of them."""
+    """Few records on each of many days: one replayed transaction must not hold the event ids of all
+    of them.
+    """
     shop = Shop(tmp_path / "data", 61, live=True)
     for _ in range(90):
         shop.lock.now_us += DAY
@@ -266,7 +275,9 @@ def test_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> None:
 
 
 def test_unfinished_checkpoints_are_swept_away(tmp_path: Path) -> None:
-    """A process that is killed while it copies leaves a part of a copy, which may be as large as the view."""
+    """A process that is killed while it copies leaves a part of a copy, which may be as large as
+    the view.
+    """
     shop = Shop(tmp_path / "data", 45)
     folder = tmp_path / "data" / "checkpoints"
     (folder / f"{7:020d}").mkdir()
