@@ -85,8 +85,10 @@ class Engine:
     def commit(self, pendings: Sequence[Pending], now_us: int) -> None:
         """Appends all records, makes them durable, applies them, fills the responses. Releases the GIL.
 
-        now_us: microseconds UTC, for processing times. Errors: Refusal(DISK_FULL, MAP_FULL): nothing happened, refuse the
-        requests; EngineError: the process must end.
+        now_us: microseconds UTC, for processing times. Errors: Refusal(DISK_FULL, MAP_FULL): nothing
+        happened, refuse the requests or commit them again; ValueError: a request of another engine,
+        committed before or there twice, or more than LIMITS["commit_records_max"] records; EngineError:
+        the process must end, every further commit is refused.
         """
     def decide(self, tenant: int, request: bytes, now_us: int) -> bytes:
         """Answers a DecideRequest with an encoded DecideResponse. Raises Refusal."""
