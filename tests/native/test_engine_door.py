@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kairos.v1 import ingest_service_pb2
+from kairos.v1 import event_pb2, ingest_service_pb2, profile_service_pb2
 from kairos_native.engine import LIMITS, STATUS, Engine, EngineError, Refusal
 from kairos_server.catalog import build_image
 from reference.lockstep import Lockstep
@@ -205,6 +205,37 @@ def test_activation_with_more_triggers_than_events_were_checked_under(tmp_path: 
     (again,) = lock.commit(lock.batch(TENANT, request.events))
     assert again.duplicate_count == 100
     lock.close()
+
+
+@pytest.mark.parametrize("event_time", [False, True])
+def test_new_window_is_complete_from_the_bucket_after_its_activation(
+    tmp_path: Path, event_time: bool
+) -> None:
+    """In the bucket of the activation an event may have been missed; one bucket later none."""
+    bucket = 300_000_000
+    lock = Lockstep(tmp_path / "data", START // bucket * bucket)
+    lock.commit(lock.settings(TENANT, replace(SETTINGS, event_time=event_time, ahead_us=0)))
+    model, stored = lock.compile(TENANT, [TRIGGER], [])
+    lock.commit(stored, lock.activation(TENANT, model))
+    lock.commit(lock.batch(TENANT, [view(lock.now_us)]))
+    window = document("trigger", "new", condition='count("view", "20m/4") > 5')
+    model, stored = lock.compile(TENANT, [window], [])
+    lock.commit(stored, lock.activation(TENANT, model))
+    begin, complete = lock.now_us, []
+    for passed in (0, 3 * bucket, 4 * bucket - 1, 4 * bucket):
+        lock.now_us = begin + passed
+        if event_time:
+            lock.commit(lock.batch(TENANT, [view(lock.now_us)]))
+        lock.profile(TENANT, "ann")
+        answer = lock.engine.profile(TENANT, b"ann", None, lock.now_us)
+        profile = profile_service_pb2.GetProfileResponse.FromString(answer).profile
+        complete.append(profile.features[0].complete)
+    assert complete == [False, False, False, True]
+    lock.close()
+
+
+def view(occurred_us: int) -> event_pb2.Event:
+    return event_pb2.Event(event_type="view", subject_id="ann", occurred_time_us=occurred_us)
 
 
 # ---------------------------------------------------------------- room

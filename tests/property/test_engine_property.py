@@ -100,6 +100,11 @@ class Run:
             (0, 1, 1000, MINUTE, MINUTE, 20 * MINUTE, HOUR, 7 * HOUR, 2 * DAY, 8 * DAY)
         )
         self.clock_us += step
+        # Schedules, buckets and days begin and end on whole times, which must be met exactly.
+        if self.source.random() < 0.25:
+            self.clock_us = -(-self.clock_us // DAY) * DAY
+        elif self.source.random() < 0.25:
+            self.clock_us = -(-self.clock_us // (20 * MINUTE)) * 20 * MINUTE
         # A clock may be set back: the log raises received times.
         self.lock.now_us = self.clock_us - self.source.choice((0, 0, 0, 0, 1, 2 * MINUTE))
 

@@ -130,4 +130,7 @@ def random_decide(
         request.constraints.require_consent = source.random() < 0.5
     if source.random() < 0.3:
         request.at_time_us = event_time_us + source.choice((0, HOUR, 3 * DAY, -1))
+        if source.random() < 0.3:
+            # A midnight, where schedules begin and end.
+            request.at_time_us = -(-request.at_time_us // DAY) * DAY
     return request
