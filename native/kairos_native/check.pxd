@@ -17,12 +17,18 @@ cdef struct pending_event:
     int32_t status              # STATUS_OK, or why it is refused
     uint32_t refusal            # index in refusals, where refused
 
-# Why and where. `seen` and `event_id` point into the request's bytes.
+cdef enum:
+    SEEN_SIZE_MAX = 64
+
+# Why and where. `event_id` points into the request's bytes; what the fault has seen may stand in
+# scratch memory that the next event takes, so the start of it is kept.
 cdef struct pending_refusal:
     wire_fault fault
     const uint8_t* event_id
     uint32_t event_id_size
+    uint32_t seen_size
     uint32_t reserved
+    uint8_t seen[SEEN_SIZE_MAX]     # cut at a character
 
 cdef struct pending_request:
     pending_event* events       # owned

@@ -42,6 +42,18 @@ cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id, co
     kairos_siphash128(tenant.settings.hash_key, text, 16 + event.event_id_size, id_key)
 
 
+cdef void check_keep_seen(pending_refusal* refusal) noexcept nogil:
+    cdef const uint8_t* seen = refusal.fault.seen
+    refusal.seen_size = min(refusal.fault.seen_size, <uint32_t>SEEN_SIZE_MAX)
+    if refusal.fault.seen_size > SEEN_SIZE_MAX:
+        while refusal.seen_size and (seen[refusal.seen_size] & 0xC0) == 0x80:
+            refusal.seen_size -= 1
+    if refusal.seen_size:
+        memcpy(refusal.seen, seen, refusal.seen_size)
+    refusal.fault.seen = NULL
+    refusal.fault.seen_size = 0
+
+
 # Keeps the fault of an event; refusals are rare, so their list grows by doubling.
 cdef int32_t check_refuse(pending_request* request, pending_event* event, const wire_event* scanned, const wire_fault* fault) noexcept nogil:
     cdef uint32_t capacity
@@ -58,6 +70,7 @@ cdef int32_t check_refuse(pending_request* request, pending_event* event, const 
     refusal.fault = fault[0]
     refusal.event_id = scanned.event_id
     refusal.event_id_size = scanned.event_id_size
+    check_keep_seen(refusal)
     event.status = fault.status
     event.refusal = request.refusal_count
     request.refusal_count += 1

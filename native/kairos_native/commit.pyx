@@ -19,7 +19,6 @@ from kairos_native.view cimport output, output_uint
 
 cdef enum:
     DESCRIPTION_SIZE_MAX = 512
-    SEEN_SIZE_MAX = 64
     RESERVE_PER_RECORD = 24576      # pages that one record may dirty: a leaf, its overflow, a share of the branches
     RESERVE_BASE = 4194304
     LOOK_AHEAD = 4                  # events between sending for an id's place and asking for it
@@ -142,16 +141,12 @@ cdef int32_t answer_outcome(commit_state* state, pending_request* request, const
 # `"seen": rule and remedy`, with what was seen cut at a character.
 cdef uint32_t describe(const commit_state* state, const pending_refusal* refusal, char* text) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t seen = refusal.fault.seen_size
+    cdef uint32_t seen = refusal.seen_size
     cdef const char* sentence = state.texts[refusal.fault.status] if 0 < refusal.fault.status < COMMIT_TEXTS else NULL
     cdef size_t sentence_size = strlen(sentence) if sentence != NULL else 0
-    if seen > SEEN_SIZE_MAX:
-        seen = SEEN_SIZE_MAX
-        while seen and (refusal.fault.seen[seen] & 0xC0) == 0x80:
-            seen -= 1
     if seen:
         text[0] = c'"'
-        memcpy(text + 1, refusal.fault.seen, seen)
+        memcpy(text + 1, refusal.seen, seen)
         memcpy(text + 1 + seen, b'": ', 3)
         size = seen + 4
     if sentence_size > DESCRIPTION_SIZE_MAX - size:

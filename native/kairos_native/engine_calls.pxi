@@ -37,7 +37,7 @@ cdef class _EngineCalls(_EngineInspection):
     def check_ingest(self, uint32_t tenant, bytes request, int64_t received_us):
         cdef Pending pending = self.check(tenant, request, received_us, False)
         if pending.request.refusal_count:
-            raise refusal_of(&pending.request.refusals[0].fault)
+            raise event_refusal(&pending.request.refusals[0])
         return pending
 
     def check_batch(self, uint32_t tenant, bytes request, int64_t received_us):
@@ -50,6 +50,7 @@ cdef class _EngineCalls(_EngineInspection):
         cdef Pending pending
         cdef uint32_t i
         cdef int32_t reserved = STATUS_OK, status = STATUS_OK
+        cdef uint64_t applied_ns = self.state.apply_ns
         self.alive()
         if self.failed:
             raise EngineError("A group commit failed before; the process must end and start again.", STATUS_DRAINING)
@@ -82,6 +83,7 @@ cdef class _EngineCalls(_EngineInspection):
             if reserved == STATUS_BATCH_TOO_LARGE:
                 raise ValueError(f"a group commit may hold {KAIROS_COMMIT_RECORDS_MAX} records")
             must(reserved)
+        return self.state.apply_ns - applied_ns
 
     cdef bytes answered(self, int32_t status, wire_fault* fault):
         if status != STATUS_OK:

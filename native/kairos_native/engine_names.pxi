@@ -58,6 +58,14 @@ cdef object refusal_of(const wire_fault* fault):
     return Refusal(fault.status, (<bytes>fault.field).decode("utf-8", "replace"), seen)
 
 
+cdef object event_refusal(const pending_refusal* refusal):
+    """The Refusal of one event."""
+    cdef wire_fault fault = refusal.fault
+    fault.seen = refusal.seen
+    fault.seen_size = refusal.seen_size
+    return refusal_of(&fault)
+
+
 def hash64(uint32_t space, bytes text):
     return kairos_hash64(space, <const char*>text, len(text))
 

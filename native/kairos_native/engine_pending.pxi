@@ -41,7 +41,7 @@ cdef class Pending:
     def refusal(self):
         if self.request.batch or not self.request.refusal_count:
             return None
-        return refusal_of(&self.request.refusals[0].fault)
+        return event_refusal(&self.request.refusals[0])
 
 
 # A Pending of one record that is not an event.

@@ -27,7 +27,7 @@ class BrokenEngine:
     def commit(self, pendings, now_us):
         if any(pending.token == "event" for pending in pendings):
             raise EngineError("The log cannot be written: Input/output error.", STATUS_LOG_IO)
-        self._engine.commit(pendings, now_us)
+        return self._engine.commit(pendings, now_us)
 
 
 class Opener:

@@ -52,6 +52,7 @@ class FakeEngine:
         self.commits.append(list(pendings))
         for pending in pendings:
             pending.response = b"answer:" + pending.payload
+        return 1_000 * len(pendings)
 
     def take_decisions(self):
         return self.decisions.pop(0) if self.decisions else None

@@ -25,8 +25,8 @@ _APPLY_WEIGHT = 0.1
 class WriterEngine(Protocol):
     """What the writer needs of kairos_native.engine.Engine."""
 
-    def commit(self, pendings: Sequence[Pending], now_us: int) -> None:
-        """Appends, syncs, applies; see engine.pyi."""
+    def commit(self, pendings: Sequence[Pending], now_us: int) -> int:
+        """Appends, syncs, applies, and tells how long applying took, in ns; see engine.pyi."""
         ...
 
     def take_decisions(self) -> Pending | None:
@@ -147,16 +147,17 @@ class Writer:
 
     def _commit(self, entries: list[Entry]) -> None:
         started = time.perf_counter_ns()
+        applied_ns = 0
         error: Refused | None = None
         try:
-            self._engine.commit([entry.pending for entry in entries], self._clock_us())
+            applied_ns = self._engine.commit([entry.pending for entry in entries], self._clock_us())
         except Refusal as refusal:
             error = refused_by_engine(refusal.status, refusal.field, refusal.seen)
         taken_us = (time.perf_counter_ns() - started) / 1e3
         record_count = sum(entry.pending.record_count for entry in entries)
         if record_count and error is None:
-            # The sync is shared by the group, so that only groups tell what one more record costs.
-            sample = taken_us / record_count
+            # A transaction has a cost of its own, so that only groups tell what one more record costs.
+            sample = applied_ns / 1e3 / record_count
             if record_count >= 64 or sample < self._apply_us:
                 self._apply_us += _APPLY_WEIGHT * (sample - self._apply_us)
         self._telemetry.commit_done(record_count, int(taken_us))
