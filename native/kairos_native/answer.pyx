@@ -19,7 +19,8 @@ cdef size_t answer_size_max(const plan* image, const event_outcome* outcome) noe
     cdef uint32_t i
     for i in range(outcome.trigger_count):
         if outcome.duplicate:
-            size += OVERHEAD_SIZE + image.trigger_names[outcome.numbers[i]].size if outcome.numbers[i] < image.trigger_count else 0
+            size += (OVERHEAD_SIZE + image.trigger_names[outcome.numbers[i]].size
+                     if outcome.numbers[i] < image.trigger_count else 0)
         else:
             size += OVERHEAD_SIZE + image.rules[outcome.rules[i]].blob_size
     return size
@@ -45,7 +46,8 @@ cdef void answer_repeated(output* out, const plan* image, uint32_t number) noexc
     output_uint(out, 2, 1)
 
 
-cdef void answer_event(output* out, const plan* image, const event_outcome* outcome, uint64_t sequence) noexcept nogil:
+cdef void answer_event(output* out, const plan* image, const event_outcome* outcome,
+                       uint64_t sequence) noexcept nogil:
     cdef uint32_t i
     if outcome.event_id_size:
         output_slice(out, 1, outcome.event_id, outcome.event_id_size)
@@ -61,15 +63,17 @@ cdef void answer_event(output* out, const plan* image, const event_outcome* outc
         output_uint(out, 7, sequence)
 
 
-cdef void answer_batch_event(output* out, output* body, const plan* image, const event_outcome* outcome, uint64_t sequence) noexcept nogil:
+cdef void answer_batch_event(output* out, output* body, const plan* image,
+                             const event_outcome* outcome, uint64_t sequence) noexcept nogil:
     body.used = 0
     answer_event(body, image, outcome, sequence)
     out.overflow |= body.overflow
     output_slice(out, 1, body.data, body.used)
 
 
-cdef void answer_batch_refusal(output* out, output* body, const uint8_t* event_id, uint32_t event_id_size, int32_t status,
-                               const char* field, const char* description, uint32_t description_size) noexcept nogil:
+cdef void answer_batch_refusal(output* out, output* body, const uint8_t* event_id,
+                               uint32_t event_id_size, int32_t status, const char* field,
+                               const char* description, uint32_t description_size) noexcept nogil:
     cdef size_t field_size = strlen(field)
     cdef size_t error_size = 1 + varint_size(<uint64_t>status)
     if field_size:
@@ -90,5 +94,7 @@ cdef void answer_batch_refusal(output* out, output* body, const uint8_t* event_i
     output_slice(out, 1, body.data, body.used)
 
 
-cdef void answer_evaluated(output* out, uint32_t field, const plan* image, uint32_t rule) noexcept nogil:
-    output_slice(out, field, image.blobs + image.rules[rule].blob_offset, image.rules[rule].blob_size)
+cdef void answer_evaluated(output* out, uint32_t field, const plan* image,
+                           uint32_t rule) noexcept nogil:
+    output_slice(out, field, image.blobs + image.rules[rule].blob_offset,
+                 image.rules[rule].blob_size)

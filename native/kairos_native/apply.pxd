@@ -1,5 +1,5 @@
-# Applies log records to the view: the one function from (state, record) to (state', effects). Used alike by the live
-# writer and by replay. One thread, no Python, no clock, no randomness.
+# Applies log records to the view: the one function from (state, record) to (state', effects). Used
+# alike by the live writer and by replay. One thread, no Python, no clock, no randomness.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.change cimport event_outcome
 from kairos_native.dedupe cimport dedupe
@@ -54,10 +54,14 @@ cdef int32_t apply_restore(apply_core* core) noexcept nogil
 # Looks up the subjects of events that are about to be applied. A group with control records is left
 # alone: one whose subjects were not looked up is applied to the same effect, only slower.
 #   Errors: STATUS_STORE_ERROR
-cdef int32_t apply_expect(apply_core* core, const log_record* records, uint32_t count) noexcept nogil
-# Applies one record inside the store's write transaction. `result` (events only) is valid until the next call.
+cdef int32_t apply_expect(apply_core* core, const log_record* records,
+                          uint32_t count) noexcept nogil
+# Applies one record inside the store's write transaction. `result` (events only)
+# is valid until the next call.
 #   Cost:   no heap allocation but for plan changes
-#   Errors: STATUS_STORE_ERROR, STATUS_NO_MEMORY, STATUS_PLAN_UNKNOWN: the node must stop; nothing is refused here
-cdef int32_t apply_one(apply_core* core, const apply_record* record, event_outcome* result) noexcept nogil
+#   Errors: STATUS_STORE_ERROR, STATUS_NO_MEMORY, STATUS_PLAN_UNKNOWN: the node must stop;
+#           nothing is refused here
+cdef int32_t apply_one(apply_core* core, const apply_record* record,
+                       event_outcome* result) noexcept nogil
 # Writes working records, tenants and the applied position; then the caller commits.
 cdef int32_t apply_flush(apply_core* core) noexcept nogil

@@ -1,6 +1,7 @@
-# Contract in apply.pxd. The order inside one event is fixed, because replay must take the same way: scan, load, dedupe, time,
-# session and slots, traits and consents, match, keep the id.
-from libc.stdint cimport INT64_MIN, UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+# Contract in apply.pxd. The order inside one event is fixed, because replay must take the same way:
+# scan, load, dedupe, time, session and slots, traits and consents, match, keep the id.
+from libc.stdint cimport (INT64_MIN, UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
+                          uint64_t)
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -20,8 +21,10 @@ from kairos_native.wire cimport wire_event, wire_fault, wire_scan_event
 from kairos_native.working cimport *
 
 cdef enum:
-    DEDUPE_LOOK_BACK_DAYS = 8               # an id is recognised until the end of the eighth day after
-    DEDUPE_KEEP_DAYS = 10                   # longer, so that a replayed transaction finds what it found the first time
+    # an id is recognised until the end of the eighth day after
+    DEDUPE_LOOK_BACK_DAYS = 8
+    # longer, so that a replayed transaction finds what it found the first time
+    DEDUPE_KEEP_DAYS = 10
 
 cdef int64_t DAY_US = 86400000000
 
@@ -54,12 +57,14 @@ cdef int32_t apply_restore(apply_core* core) noexcept nogil:
     cdef store_value value
     cdef const applied_stored* kept
     cdef uint32_t i
-    cdef int32_t status = store_write_get(core.view, STORE_META, key, meta_key(key, core.partition, 0, b"applied"), &value)
+    cdef int32_t status = store_write_get(core.view, STORE_META, key,
+                                          meta_key(key, core.partition, 0, b"applied"), &value)
     if status == STATUS_STORE_NOT_FOUND:
         return STATUS_OK
     if status != STATUS_OK:
         return status
-    if not stored_valid(value.data, value.size) or value.size != STORED_SIZE + sizeof(applied_stored):
+    if (not stored_valid(value.data, value.size)
+            or value.size != STORED_SIZE + sizeof(applied_stored)):
         return STATUS_RECORD_CORRUPT
     kept = <const applied_stored*>(value.data + STORED_SIZE)
     core.applied_sequence = kept.applied_sequence
@@ -80,7 +85,8 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
     cdef int32_t status = working_flush(&core.records, core.view)
     if status == STATUS_OK:
         status = tenants_flush(core.tenants, core.tenant_count, core.view, core.partition)
-    if status == STATUS_OK and day > DEDUPE_KEEP_DAYS and core.dedupe_day_first < day - DEDUPE_KEEP_DAYS:
+    if (status == STATUS_OK and day > DEDUPE_KEEP_DAYS
+            and core.dedupe_day_first < day - DEDUPE_KEEP_DAYS):
         core.dedupe_day_first = day - DEDUPE_KEEP_DAYS
         status = dedupe_drop_before(core.ids, core.dedupe_day_first)
     if status != STATUS_OK:
@@ -90,14 +96,16 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
     kept.received_last_us = core.received_last_us
     kept.dedupe_day_first = core.dedupe_day_first
     stored_seal(value, sizeof(applied_stored), core.applied_sequence)
-    return store_put(core.view, STORE_META, key, meta_key(key, core.partition, 0, b"applied"), value,
-                     STORED_SIZE + sizeof(applied_stored))
+    return store_put(core.view, STORE_META, key, meta_key(key, core.partition, 0, b"applied"),
+                     value, STORED_SIZE + sizeof(applied_stored))
 
 
 # ---------------------------------------------------------------- events
-# Brings the subject's record into work.record; *before = its state before the event, NULL for a new subject.
-cdef int32_t event_load(apply_core* core, tenant_state* tenant, working_record* place, uint64_t sequence,
-                        kairos_record** record, const uint8_t** before) noexcept nogil:
+# Brings the subject's record into work.record; *before = its state before the event,
+# NULL for a new subject.
+cdef int32_t event_load(apply_core* core, tenant_state* tenant, working_record* place,
+                        uint64_t sequence, kairos_record** record,
+                        const uint8_t** before) noexcept nogil:
     cdef scratch* work = core.work
     cdef store_value value
     cdef int32_t status
@@ -126,8 +134,8 @@ cdef int32_t event_load(apply_core* core, tenant_state* tenant, working_record* 
 
 
 # 1 when the event id was accepted before; fills the result with what the first receipt fired.
-cdef int32_t event_repeated(apply_core* core, const kairos_record* record, const uint8_t* key, const apply_record* source,
-                            event_outcome* result) noexcept nogil:
+cdef int32_t event_repeated(apply_core* core, const kairos_record* record, const uint8_t* key,
+                            const apply_record* source, event_outcome* result) noexcept nogil:
     cdef uint32_t day = <uint32_t>(source.received_us // DAY_US)
     cdef uint32_t i
     cdef int32_t found
@@ -136,14 +144,15 @@ cdef int32_t event_repeated(apply_core* core, const kairos_record* record, const
             continue
         if record.dedupe_day - i + DEDUPE_LOOK_BACK_DAYS < day:
             break
-        found = dedupe_find(core.ids, record.dedupe_day - i, key, source.sequence, &result.numbers, &result.trigger_count)
+        found = dedupe_find(core.ids, record.dedupe_day - i, key, source.sequence, &result.numbers,
+                            &result.trigger_count)
         if found != 0:
             return found
     return 0
 
 
-cdef int32_t event_keep_id(apply_core* core, kairos_record* record, const uint8_t* key, const apply_record* source,
-                           event_outcome* result) noexcept nogil:
+cdef int32_t event_keep_id(apply_core* core, kairos_record* record, const uint8_t* key,
+                           const apply_record* source, event_outcome* result) noexcept nogil:
     cdef uint32_t day = <uint32_t>(source.received_us // DAY_US)
     cdef uint32_t shift = day - record.dedupe_day
     cdef uint32_t i
@@ -162,7 +171,8 @@ cdef void event_follow(tenant_state* tenant, const apply_record* source) noexcep
         tenant.changed = TENANT_CHANGED
 
 
-cdef int32_t apply_event(apply_core* core, const apply_record* source, event_outcome* result) noexcept nogil:
+cdef int32_t apply_event(apply_core* core, const apply_record* source,
+                         event_outcome* result) noexcept nogil:
     cdef tenant_state* tenant = &core.tenants[source.tenant]
     cdef wire_event local
     cdef const wire_event* event = source.scanned
@@ -176,10 +186,12 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source, event_out
     cdef int32_t status = STATUS_OK
     if event == NULL:
         core.work.message.used = 0
-        status = wire_scan_event(source.payload, source.payload_size, &local, &core.work.message, &fault)
+        status = wire_scan_event(source.payload, source.payload_size, &local, &core.work.message,
+                                 &fault)
         event = &local
     if status != STATUS_OK or tenant.active == NULL:
-        # Only an accepted event is appended; what an older version accepted and this one does not is counted and passed over.
+        # Only an accepted event is appended; what an older version accepted and this one does not
+        # is counted and passed over.
         core.skipped_count += 1
         return STATUS_OK
     result.image = tenant.active
@@ -206,8 +218,8 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source, event_out
         # A fuzzy checkpoint already holds this change; only the tenant's clock must still follow.
         event_follow(tenant, source)
         return STATUS_OK
-    change_event(tenant, event, source.occurred_us, source.received_us, source.sequence, core.work, core.kernel,
-                 record, before, result)
+    change_event(tenant, event, source.occurred_us, source.received_us, source.sequence, core.work,
+                 core.kernel, record, before, result)
     event_follow(tenant, source)
     core.event_count += 1
     core.late_count += result.late
@@ -219,7 +231,8 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source, event_out
     return working_keep(&core.records, place, record)
 
 
-cdef int32_t apply_expect(apply_core* core, const log_record* records, uint32_t count) noexcept nogil:
+cdef int32_t apply_expect(apply_core* core, const log_record* records,
+                          uint32_t count) noexcept nogil:
     cdef uint8_t key[SUBJECT_KEY_SIZE]
     cdef uint32_t i
     for i in range(count):
@@ -227,7 +240,8 @@ cdef int32_t apply_expect(apply_core* core, const log_record* records, uint32_t 
         if records[i].kind != FRAME_EVENT and records[i].kind != FRAME_DECISION:
             return STATUS_OK
     for i in range(count):
-        if records[i].kind == FRAME_EVENT and records[i].tenant < KAIROS_TENANTS_MAX and not working_full(&core.records):
+        if (records[i].kind == FRAME_EVENT and records[i].tenant < KAIROS_TENANTS_MAX
+                and not working_full(&core.records)):
             subject_key(key, core.partition, records[i].tenant, records[i].subject_id)
             working_find(&core.records, key)
     return working_look_up(&core.records, core.view)
@@ -245,7 +259,8 @@ cdef int32_t apply_activation(apply_core* core, const apply_record* source) noex
     # Working records follow the layout of the plan that was active.
     status = working_flush(&core.records, core.view)
     if status == STATUS_OK:
-        status = tenant_activate(&core.tenants[source.tenant], image, source.sequence, source.received_us)
+        status = tenant_activate(&core.tenants[source.tenant], image, source.sequence,
+                                 source.received_us)
     if status != STATUS_OK:
         return status
     size = put_prefix(key, core.partition, source.tenant)
@@ -256,7 +271,8 @@ cdef int32_t apply_activation(apply_core* core, const apply_record* source) noex
     return store_put(core.view, STORE_PLANS, key, size + 8, value, STORED_SIZE + 40)
 
 
-# Payload: { uint16 key_size, uint16 zero, uint32 value_size, key, value } repeated; an empty value removes the key.
+# Payload: { uint16 key_size, uint16 zero, uint32 value_size, key, value } repeated;
+# an empty value removes the key.
 cdef int32_t apply_documents(apply_core* core, const apply_record* source) noexcept nogil:
     cdef const uint8_t* cursor = source.payload
     cdef const uint8_t* end = cursor + source.payload_size
@@ -284,7 +300,8 @@ cdef int32_t apply_documents(apply_core* core, const apply_record* source) noexc
                 return STATUS_NO_MEMORY
             memcpy(value + STORED_SIZE, cursor + key_size, value_size)
             stored_seal(value, value_size, source.sequence)
-            status = store_put(core.view, STORE_DOCUMENTS, key, 6 + key_size, value, STORED_SIZE + value_size)
+            status = store_put(core.view, STORE_DOCUMENTS, key, 6 + key_size, value,
+                               STORED_SIZE + value_size)
             free(value)
         cursor += key_size + value_size
     return status
@@ -303,7 +320,8 @@ cdef void apply_tenant(apply_core* core, const apply_record* source) noexcept no
     tenant.changed = TENANT_CHANGED
 
 
-cdef int32_t apply_one(apply_core* core, const apply_record* record, event_outcome* result) noexcept nogil:
+cdef int32_t apply_one(apply_core* core, const apply_record* record,
+                       event_outcome* result) noexcept nogil:
     cdef int32_t status = STATUS_OK
     memset(result, 0, sizeof(event_outcome))
     if record.tenant >= KAIROS_TENANTS_MAX:

@@ -1,4 +1,5 @@
-# What an event does to a record and which triggers it fires: the pure step that ingest, evaluation and replay share.
+# What an event does to a record and which triggers it fires: the pure step that ingest,
+# evaluation and replay share.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from kairos_native.layout cimport kairos_record
 from kairos_native.plan cimport plan
@@ -23,6 +24,7 @@ cdef struct event_outcome:
 # Applies the event to `record` under the tenant's active plan and matches the triggers.
 #   Shapes: before = the record as it was, NULL for a new subject; `work` fits the plan
 #   Cost:   O(slots of the type + columns of the trigger index); no allocation
-cdef void change_event(const tenant_state* tenant, const wire_event* event, int64_t occurred_us, int64_t received_us,
-                       uint64_t sequence, scratch* work, uint32_t kernel, kairos_record* record, const uint8_t* before,
+cdef void change_event(const tenant_state* tenant, const wire_event* event, int64_t occurred_us,
+                       int64_t received_us, uint64_t sequence, scratch* work, uint32_t kernel,
+                       kairos_record* record, const uint8_t* before,
                        event_outcome* outcome) noexcept nogil

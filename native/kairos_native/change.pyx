@@ -13,25 +13,31 @@ from kairos_native.tenant cimport tenant_now, tenant_state
 from kairos_native.wire cimport wire_event
 
 
-cdef void change_facts(const plan* image, const wire_event* event, kairos_record* record, int64_t occurred_us) noexcept nogil:
+cdef void change_facts(const plan* image, const wire_event* event, kairos_record* record,
+                       int64_t occurred_us) noexcept nogil:
     cdef uint32_t i, purpose
     cdef kairos_value value
     for i in range(event.trait_count):
-        value = intake_trait(image, event.traits[i].name, event.traits[i].name_size, &event.traits[i].value)
-        record_set_trait(record, event.traits[i].name, event.traits[i].name_size, &value, occurred_us)
+        value = intake_trait(image, event.traits[i].name, event.traits[i].name_size,
+                             &event.traits[i].value)
+        record_set_trait(record, event.traits[i].name, event.traits[i].name_size, &value,
+                         occurred_us)
     for i in range(event.consent_count):
-        purpose = plan_find(image, SPACE_PURPOSE, event.consents[i].purpose, event.consents[i].purpose_size)
+        purpose = plan_find(image, SPACE_PURPOSE, event.consents[i].purpose,
+                            event.consents[i].purpose_size)
         if purpose != UINT32_MAX:
             record_set_consent(record, purpose, event.consents[i].granted != 0, occurred_us)
 
 
-cdef void change_match(const feature_view* view, scratch* work, uint32_t kernel, event_outcome* outcome) noexcept nogil:
+cdef void change_match(const feature_view* view, scratch* work, uint32_t kernel,
+                       event_outcome* outcome) noexcept nogil:
     cdef const kairos_index* index = &view.image.indexes[<int>INDEX_TRIGGERS]
     cdef uint32_t i
     for i in range(index.column_count):
         work.values[i] = feature_read(view, &view.image.columns[index.column_first + i].source)
     outcome.rules = work.rules
-    outcome.trigger_count = match_rules(view.image, index, work.values, kernel, work.words, work.rules)
+    outcome.trigger_count = match_rules(view.image, index, work.values, kernel, work.words,
+                                        work.rules)
     if outcome.trigger_count > KAIROS_TRIGGERS_FIRED_MAX:
         outcome.trigger_count = KAIROS_TRIGGERS_FIRED_MAX
 
@@ -41,12 +47,14 @@ cdef uint64_t session_key_of(const tenant_state* tenant, const wire_event* event
     cdef uint64_t key[2]
     if not event.session_id_size:
         return 0
-    kairos_siphash128(tenant.settings.hash_key, event.session_id, event.session_id_size, <uint8_t*>key)
+    kairos_siphash128(tenant.settings.hash_key, event.session_id, event.session_id_size,
+                      <uint8_t*>key)
     return key[0] if key[0] else 1
 
 
-cdef void change_event(const tenant_state* tenant, const wire_event* event, int64_t occurred_us, int64_t received_us,
-                       uint64_t sequence, scratch* work, uint32_t kernel, kairos_record* record, const uint8_t* before,
+cdef void change_event(const tenant_state* tenant, const wire_event* event, int64_t occurred_us,
+                       int64_t received_us, uint64_t sequence, scratch* work, uint32_t kernel,
+                       kairos_record* record, const uint8_t* before,
                        event_outcome* outcome) noexcept nogil:
     cdef const plan* image = tenant.active
     cdef feature_event change

@@ -1,4 +1,5 @@
-# Requests on their way into the log: checked on the event loop's thread, appended and applied on the writer's.
+# Requests on their way into the log: checked on the event loop's thread,
+# appended and applied on the writer's.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from kairos_native.scratch cimport scratch
 from kairos_native.tenant cimport tenant_state
@@ -9,7 +10,8 @@ from kairos_native.view cimport arena
 # One event of a request. `data` points into the request's bytes.
 cdef struct pending_event:
     const uint8_t* data
-    const wire_event* scanned   # in the request's `kept`; NULL: it had no room, or the event is refused
+    # in the request's `kept`; NULL: it had no room, or the event is refused
+    const wire_event* scanned
     int64_t occurred_us
     uint8_t subject_id[16]
     uint8_t id_key[16]          # of the event id, zero where there is none
@@ -52,16 +54,21 @@ cdef struct pending_request:
 
 cdef void pending_free(pending_request* request) noexcept nogil
 # Checks an IngestRequest; a refused event is its one refusal.
-#   Errors: STATUS_EVENT_MISSING, STATUS_WIRE_MALFORMED … for the whole request, with `fault`; STATUS_PLAN_MISSING; STATUS_NO_MEMORY
-cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
-                          pending_request* request, wire_fault* fault) noexcept nogil
+#   Errors: STATUS_EVENT_MISSING, STATUS_WIRE_MALFORMED … for the whole request, with `fault`;
+#           STATUS_PLAN_MISSING; STATUS_NO_MEMORY
+cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data,
+                          uint32_t size, int64_t received_us, pending_request* request,
+                          wire_fault* fault) noexcept nogil
 # Checks an IngestBatchRequest.
 #   Cost:   O(bytes); two allocations a batch
-#   Errors: STATUS_BATCH_EMPTY, STATUS_BATCH_TOO_LARGE, STATUS_WIRE_MALFORMED, STATUS_PLAN_MISSING, STATUS_NO_MEMORY
-cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
-                         pending_request* request, wire_fault* fault) noexcept nogil
+#   Errors: STATUS_BATCH_EMPTY, STATUS_BATCH_TOO_LARGE, STATUS_WIRE_MALFORMED,
+#           STATUS_PLAN_MISSING, STATUS_NO_MEMORY
+cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data,
+                         uint32_t size, int64_t received_us, pending_request* request,
+                         wire_fault* fault) noexcept nogil
 # The 128-bit id of a subject: SipHash of its identifier under the tenant's key.
-cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size, uint8_t* subject_id) noexcept nogil
+cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size,
+                        uint8_t* subject_id) noexcept nogil
 # The 128-bit key of an event id: SipHash of subject and id under the tenant's key.
-cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id, const wire_event* event,
-                       uint8_t* id_key) noexcept nogil
+cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id,
+                       const wire_event* event, uint8_t* id_key) noexcept nogil

@@ -30,12 +30,13 @@ cdef void pending_free(pending_request* request) noexcept nogil:
     request.response = NULL
 
 
-cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size, uint8_t* subject_id) noexcept nogil:
+cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size,
+                        uint8_t* subject_id) noexcept nogil:
     kairos_siphash128(tenant.settings.hash_key, identifier, size, subject_id)
 
 
-cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id, const wire_event* event,
-                       uint8_t* id_key) noexcept nogil:
+cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id,
+                       const wire_event* event, uint8_t* id_key) noexcept nogil:
     cdef uint8_t text[16 + KAIROS_EVENT_ID_SIZE_MAX]
     memcpy(text, subject_id, 16)
     memcpy(text + 16, event.event_id, event.event_id_size)
@@ -55,7 +56,8 @@ cdef void check_keep_seen(pending_refusal* refusal) noexcept nogil:
 
 
 # Keeps the fault of an event; refusals are rare, so their list grows by doubling.
-cdef int32_t check_refuse(pending_request* request, pending_event* event, const wire_event* scanned, const wire_fault* fault) noexcept nogil:
+cdef int32_t check_refuse(pending_request* request, pending_event* event, const wire_event* scanned,
+                          const wire_fault* fault) noexcept nogil:
     cdef uint32_t capacity
     cdef void* grown
     cdef pending_refusal* refusal
@@ -77,8 +79,8 @@ cdef int32_t check_refuse(pending_request* request, pending_event* event, const 
     return STATUS_OK
 
 
-cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t received_us, pending_request* request,
-                         pending_event* event) noexcept nogil:
+cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t received_us,
+                         pending_request* request, pending_event* event) noexcept nogil:
     cdef wire_event local
     cdef wire_event* scanned
     cdef wire_fault fault
@@ -112,8 +114,8 @@ cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t rece
     return STATUS_OK
 
 
-cdef int32_t check_begin(const tenant_state* tenant, int64_t received_us, pending_request* request, uint32_t event_count,
-                         wire_fault* fault) noexcept nogil:
+cdef int32_t check_begin(const tenant_state* tenant, int64_t received_us, pending_request* request,
+                         uint32_t event_count, wire_fault* fault) noexcept nogil:
     request.kind = FRAME_EVENT
     request.received_us = received_us
     if not tenant.known:
@@ -129,8 +131,9 @@ cdef int32_t check_begin(const tenant_state* tenant, int64_t received_us, pendin
     return STATUS_OK
 
 
-cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
-                          pending_request* request, wire_fault* fault) noexcept nogil:
+cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data,
+                          uint32_t size, int64_t received_us, pending_request* request,
+                          wire_fault* fault) noexcept nogil:
     cdef int32_t status = check_begin(tenant, received_us, request, 1, fault)
     if status != STATUS_OK:
         return status
@@ -141,8 +144,9 @@ cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8
     return check_event(tenant, work, received_us, request, &request.events[0])
 
 
-cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data, uint32_t size, int64_t received_us,
-                         pending_request* request, wire_fault* fault) noexcept nogil:
+cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data,
+                         uint32_t size, int64_t received_us, pending_request* request,
+                         wire_fault* fault) noexcept nogil:
     cdef const uint8_t* cursor = data
     cdef const uint8_t* end = data + size
     cdef const uint8_t* event
@@ -165,7 +169,9 @@ cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_
     request.batch = 1
     cursor = data
     while status == STATUS_OK and request.event_count < count:
-        wire_next_event(&cursor, end, &request.events[request.event_count].data, &request.events[request.event_count].size, fault)
-        status = check_event(tenant, work, received_us, request, &request.events[request.event_count])
+        wire_next_event(&cursor, end, &request.events[request.event_count].data,
+                        &request.events[request.event_count].size, fault)
+        status = check_event(tenant, work, received_us, request,
+                             &request.events[request.event_count])
         request.event_count += 1
     return status

@@ -14,14 +14,17 @@ cdef enum:
 
 
 # True when the range has taken enough. The clock is asked now and then only.
-cdef inline bint range_full(const output* chunk, size_t following, uint32_t count, int64_t started_us) noexcept nogil:
+cdef inline bint range_full(const output* chunk, size_t following, uint32_t count,
+                            int64_t started_us) noexcept nogil:
     if not count:
         return False
-    return chunk.used + following > CHUNK_SIZE_MAX or (count % 64 == 0 and clock_us() - started_us > RANGE_US_MAX)
+    return (chunk.used + following > CHUNK_SIZE_MAX
+            or (count % 64 == 0 and clock_us() - started_us > RANGE_US_MAX))
 
 
-cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whole, unsigned char* key, uint32_t* key_size,
-                              output* chunk, uint32_t* count) noexcept nogil:
+cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whole,
+                              unsigned char* key, uint32_t* key_size, output* chunk,
+                              uint32_t* count) noexcept nogil:
     cdef store_value found, value
     cdef uint32_t sizes[2]
     cdef int64_t started_us = clock_us()
@@ -53,7 +56,8 @@ cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whol
     return status
 
 
-cdef int32_t checkpoint_put(store* view, uint32_t database, const unsigned char* data, size_t size) noexcept nogil:
+cdef int32_t checkpoint_put(store* view, uint32_t database, const unsigned char* data,
+                            size_t size) noexcept nogil:
     cdef uint32_t sizes[2]
     cdef size_t used = 0
     cdef int32_t status

@@ -1,7 +1,9 @@
-"""Checkpoints: a copy of the view, taken in short ranges while the writer goes on, from which a rebuild starts.
+"""Checkpoints: a copy of the view, taken in short ranges while the writer goes on,
+from which a rebuild starts.
 
-A checkpoint is fuzzy: its parts are of different moments after the position that it names. Replay from that position
-passes over what a record's own sequence says is applied, so the result is the same as without a checkpoint.
+A checkpoint is fuzzy: its parts are of different moments after the position that it names. Replay
+from that position passes over what a record's own sequence says is applied, so the result is the
+same as without a checkpoint.
 """
 
 import json
@@ -53,7 +55,10 @@ def write(
         os.fsync(file.fileno())
     verified = sum(count for _, count, _ in read_chunks(target / FILE, crc32c))
     size = (target / FILE).stat().st_size
-    write_durably(target / DONE, json.dumps({"position": position, "entries": verified, "bytes": size}).encode() + b"\n")
+    write_durably(
+        target / DONE,
+        json.dumps({"position": position, "entries": verified, "bytes": size}).encode() + b"\n",
+    )
     sync_folder(folder.checkpoints)
     kept = complete(folder)[-KEPT:]
     for old in folder.checkpoints.iterdir():
@@ -82,7 +87,9 @@ def read_chunks(path: Path, crc32c: Crc) -> Iterator[Chunk]:
 
 
 def newest(folder: Folder, crc32c: Crc) -> Path | None:
-    """The newest checkpoint that verifies; damaged ones are passed over, because the log can replace them."""
+    """The newest checkpoint that verifies; damaged ones are passed over,
+    because the log can replace them.
+    """
     for path in reversed(complete(folder)):
         try:
             size = json.loads((path / DONE).read_bytes())["bytes"]

@@ -3,7 +3,8 @@ from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64
 from libc.stdlib cimport realloc
 from libc.string cimport memcpy, memset, strlen
 
-from kairos_native.answer cimport answer_batch_event, answer_batch_refusal, answer_event, answer_size_max
+from kairos_native.answer cimport (answer_batch_event, answer_batch_refusal, answer_event,
+                                   answer_size_max)
 from kairos_native.apply cimport apply_expect, apply_flush, apply_one, apply_record
 from kairos_native.change cimport event_outcome
 from kairos_native.check cimport pending_event, pending_refusal, pending_request
@@ -13,16 +14,19 @@ from kairos_native.limits cimport *
 from kairos_native.log cimport *
 from kairos_native.publish cimport publish_write
 from kairos_native.status cimport *
-from kairos_native.store cimport store_reserve, store_write_abort, store_write_begin, store_write_commit
+from kairos_native.store cimport (store_reserve, store_write_abort, store_write_begin,
+                                  store_write_commit)
 from kairos_native.tenant cimport plan_table_find
 from kairos_native.view cimport output, output_uint
 
 cdef enum:
     DESCRIPTION_SIZE_MAX = 512
-    RESERVE_PER_RECORD = 24576      # pages that one record may dirty: a leaf, its overflow, a share of the branches
+    # pages that one record may dirty: a leaf, its overflow, a share of the branches
+    RESERVE_PER_RECORD = 24576
     RESERVE_BASE = 4194304
     LOOK_AHEAD = 4                  # events between sending for an id's place and asking for it
-    REPLAY_DAYS_MAX = 2             # days kept behind the look-back: DEDUPE_KEEP_DAYS - DEDUPE_LOOK_BACK_DAYS of apply.pyx
+    # days kept behind the look-back: DEDUPE_KEEP_DAYS - DEDUPE_LOOK_BACK_DAYS of apply.pyx
+    REPLAY_DAYS_MAX = 2
 
 cdef int64_t DAY_US = 86400000000
 
@@ -44,7 +48,8 @@ cdef int64_t clock_us() noexcept nogil:
 
 
 # ---------------------------------------------------------------- room
-cdef int32_t commit_reserve(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
+cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
+                            uint32_t request_count) noexcept nogil:
     cdef uint64_t size = 0, view_size = RESERVE_BASE
     cdef uint32_t records = 0, events = 0, i, triggers = 0, fired
     cdef uint32_t day_first = UINT32_MAX, day_last = 0, day
@@ -55,7 +60,8 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests, uin
         size += requests[i].payload_size
         # Decision records stand in the log only.
         if requests[i].kind != FRAME_DECISION:
-            view_size += <uint64_t>requests[i].record_count * RESERVE_PER_RECORD + 2 * requests[i].payload_size
+            view_size += (<uint64_t>requests[i].record_count * RESERVE_PER_RECORD
+                          + 2 * requests[i].payload_size)
         if requests[i].kind != FRAME_EVENT or not requests[i].record_count:
             continue
         events += requests[i].record_count
@@ -65,7 +71,9 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests, uin
         day_last = max(day_last, day)
         fired = KAIROS_TRIGGERS_FIRED_MAX
         if state.core.tenants[requests[i].tenant].active != NULL:
-            fired = min(fired, state.core.tenants[requests[i].tenant].active.indexes[<int>INDEX_TRIGGERS].rule_count)
+            fired = min(fired,
+                        state.core.tenants[requests[i].tenant].active.indexes[
+                            <int>INDEX_TRIGGERS].rule_count)
         triggers = max(triggers, fired)
     if records > state.record_capacity:
         grown = realloc(state.records, records * sizeof(log_record))
@@ -89,7 +97,8 @@ cdef int32_t answer_room(pending_request* request, size_t size) noexcept nogil:
     cdef void* grown
     if request.response_size + size <= request.response_capacity:
         return STATUS_OK
-    capacity = max(request.response_capacity * 2, request.response_size + size + 64 * <size_t>request.event_count)
+    capacity = max(request.response_capacity * 2,
+                   request.response_size + size + 64 * <size_t>request.event_count)
     grown = realloc(request.response, capacity)
     if grown == NULL:
         return STATUS_NO_MEMORY
@@ -117,7 +126,8 @@ cdef int32_t body_room(commit_state* state, size_t size) noexcept nogil:
     return STATUS_OK
 
 
-cdef int32_t answer_outcome(commit_state* state, pending_request* request, const event_outcome* outcome, uint64_t sequence) noexcept nogil:
+cdef int32_t answer_outcome(commit_state* state, pending_request* request,
+                            const event_outcome* outcome, uint64_t sequence) noexcept nogil:
     cdef output out
     cdef size_t size
     cdef int32_t status
@@ -139,10 +149,12 @@ cdef int32_t answer_outcome(commit_state* state, pending_request* request, const
 
 
 # `"seen": rule and remedy`, with what was seen cut at a character.
-cdef uint32_t describe(const commit_state* state, const pending_refusal* refusal, char* text) noexcept nogil:
+cdef uint32_t describe(const commit_state* state, const pending_refusal* refusal,
+                       char* text) noexcept nogil:
     cdef uint32_t size = 0
     cdef uint32_t seen = refusal.seen_size
-    cdef const char* sentence = state.texts[refusal.fault.status] if 0 < refusal.fault.status < COMMIT_TEXTS else NULL
+    cdef const char* sentence = (state.texts[refusal.fault.status]
+                                 if 0 < refusal.fault.status < COMMIT_TEXTS else NULL)
     cdef size_t sentence_size = strlen(sentence) if sentence != NULL else 0
     if seen:
         text[0] = c'"'
@@ -156,7 +168,8 @@ cdef uint32_t describe(const commit_state* state, const pending_refusal* refusal
     return size + <uint32_t>sentence_size
 
 
-cdef int32_t answer_refused(commit_state* state, pending_request* request, const pending_event* event) noexcept nogil:
+cdef int32_t answer_refused(commit_state* state, pending_request* request,
+                            const pending_event* event) noexcept nogil:
     cdef const pending_refusal* refusal = &request.refusals[event.refusal]
     cdef char text[DESCRIPTION_SIZE_MAX]
     cdef output out
@@ -190,7 +203,8 @@ cdef int32_t answer_end(pending_request* request, int64_t now_us) noexcept nogil
 
 
 # ---------------------------------------------------------------- commit
-cdef uint32_t commit_records(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
+cdef uint32_t commit_records(commit_state* state, pending_request** requests,
+                             uint32_t request_count) noexcept nogil:
     cdef log_record* record
     cdef pending_event* event
     cdef kairos_decision decision
@@ -217,7 +231,8 @@ cdef uint32_t commit_records(commit_state* state, pending_request** requests, ui
     return count
 
 
-cdef void record_source(const log_record* record, const pending_event* event, apply_record* source) noexcept nogil:
+cdef void record_source(const log_record* record, const pending_event* event,
+                        apply_record* source) noexcept nogil:
     source.payload = record.payload
     source.sequence = record.sequence
     source.occurred_us = record.occurred_us
@@ -232,7 +247,8 @@ cdef void record_source(const log_record* record, const pending_event* event, ap
 
 
 # Applies one request's records and writes its answer but for the processing time.
-cdef int32_t commit_request(commit_state* state, pending_request* request, uint32_t* position) noexcept nogil:
+cdef int32_t commit_request(commit_state* state, pending_request* request,
+                            uint32_t* position) noexcept nogil:
     cdef apply_record source
     cdef event_outcome outcome
     cdef uint32_t i
@@ -245,7 +261,8 @@ cdef int32_t commit_request(commit_state* state, pending_request* request, uint3
             record_source(&state.records[position[0]], &request.events[i], &source)
             position[0] += 1
             if i + LOOK_AHEAD < request.event_count and request.kind == FRAME_EVENT:
-                dedupe_fetch(state.core.ids, <uint32_t>(source.received_us // DAY_US), request.events[i + LOOK_AHEAD].id_key)
+                dedupe_fetch(state.core.ids, <uint32_t>(source.received_us // DAY_US),
+                             request.events[i + LOOK_AHEAD].id_key)
             status = apply_one(&state.core, &source, &outcome)
             request.sequence_last = source.sequence
             request.duplicate_count += outcome.duplicate
@@ -256,7 +273,8 @@ cdef int32_t commit_request(commit_state* state, pending_request* request, uint3
     return STATUS_OK
 
 
-cdef int32_t commit_run(commit_state* state, pending_request** requests, uint32_t request_count) noexcept nogil:
+cdef int32_t commit_run(commit_state* state, pending_request** requests,
+                        uint32_t request_count) noexcept nogil:
     cdef uint32_t count = commit_records(state, requests, request_count)
     cdef uint32_t position = 0, i
     cdef uint64_t started = kairos_clock_ns(1), appended
@@ -278,7 +296,8 @@ cdef int32_t commit_run(commit_state* state, pending_request** requests, uint32_
         if status == STATUS_OK:
             status = store_write_commit(state.core.view)
         if status == STATUS_OK:
-            publish_write(state.published, state.core.tenants, state.core.tenant_count, state.core.applied_sequence)
+            publish_write(state.published, state.core.tenants, state.core.tenant_count,
+                          state.core.applied_sequence)
     now_us = clock_us()
     for i in range(request_count):
         if status == STATUS_OK and requests[i].kind == FRAME_EVENT:
@@ -304,7 +323,8 @@ cdef int32_t commit_find_skips(commit_state* state, const char* folder) noexcept
     cdef const uint8_t* payload
     cdef void* grown
     cdef int32_t status = STATUS_OK
-    cdef log_reader* reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1, &status)
+    cdef log_reader* reader = log_read_from(folder, state.core.partition,
+                                            state.core.applied_sequence + 1, &status)
     if reader == NULL:
         return STATUS_OK if status == STATUS_LOG_END else status
     status = log_next(reader, &frame, &payload)
@@ -345,12 +365,14 @@ cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
             state.core.skipped_count += 1
     run.marker[0] = frame.sequence
     if source.kind == FRAME_EVENT:
-        status = dedupe_reserve(state.core.ids, <uint32_t>(frame.received_us // DAY_US), 1, KAIROS_TRIGGERS_FIRED_MAX)
+        status = dedupe_reserve(state.core.ids, <uint32_t>(frame.received_us // DAY_US), 1,
+                                KAIROS_TRIGGERS_FIRED_MAX)
     return apply_one(&state.core, &source, &outcome) if status == STATUS_OK else status
 
 
-# Applies the records of one transaction. Days of event ids are dropped with a transaction, ten days behind its last record, and
-# each record looks back eight: so that a transaction that is replayed again finds what it found before, it spans two days at most.
+# Applies the records of one transaction. Days of event ids are dropped with a transaction, ten days
+# behind its last record, and each record looks back eight: so that a transaction that is replayed
+# again finds what it found before, it spans two days at most.
 cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
     cdef uint32_t count = 0, day_first = 0, day
     cdef int32_t status = STATUS_OK
@@ -382,19 +404,22 @@ cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
     return status
 
 
-cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker, uint8_t* plan_id,
-                           uint64_t* failed_sequence) noexcept nogil:
+cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker,
+                           uint8_t* plan_id, uint64_t* failed_sequence) noexcept nogil:
     cdef replay run
     cdef int32_t status = STATUS_OK, finished
     memset(&run, 0, sizeof(run))
     run.marker = marker
     run.plan_id = plan_id
     run.failed_sequence = failed_sequence
-    run.reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1, &status)
+    run.reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1,
+                               &status)
     if run.reader == NULL:
         return STATUS_OK if status == STATUS_LOG_END else status
     while status == STATUS_OK:
-        finished = store_reserve(state.core.view, RESERVE_BASE + <uint64_t>KAIROS_COMMIT_RECORDS_MAX * RESERVE_PER_RECORD)
+        finished = store_reserve(state.core.view,
+                                 RESERVE_BASE
+                                 + <uint64_t>KAIROS_COMMIT_RECORDS_MAX * RESERVE_PER_RECORD)
         if finished == STATUS_OK:
             finished = store_write_begin(state.core.view)
         if finished != STATUS_OK:

@@ -23,12 +23,14 @@ cdef enum:
     REASON_FALLBACK = 2
     GROUP_BLOCKS = 8                # blocks of 16 candidates that the widest kernel scores at once
     GROUP_SIZE = 128
-    BLOCKS_FULL = 4                 # from so many on, scoring the whole group costs less than one by one
+    # from so many on, scoring the whole group costs less than one by one
+    BLOCKS_FULL = 4
     ANSWER_BASE_SIZE = 512          # ids, counts and tags of one answer
     ANSWER_ITEM_SIZE = 64           # the same of one decision
 
 
-# Numbers and truths as float32; all else, and what float32 cannot hold as a finite number, counts as 0.
+# Numbers and truths as float32; all else, and what float32 cannot hold as a finite
+# number, counts as 0.
 cdef inline float feature_float(const kairos_value* value) noexcept nogil:
     cdef double number
     cdef float narrow
@@ -57,8 +59,8 @@ cdef void decide_gather(const feature_view* view, uint32_t placement, scratch* w
         work.features[i] = feature_float(&value)
 
 
-cdef inline bint candidate_allowed(const decide_input* choice, const kairos_candidate* candidate, const uint64_t* rule_bits,
-                                   uint32_t rule_first) noexcept nogil:
+cdef inline bint candidate_allowed(const decide_input* choice, const kairos_candidate* candidate,
+                                   const uint64_t* rule_bits, uint32_t rule_first) noexcept nogil:
     cdef uint32_t rule
     if candidate.rule != UINT32_MAX:
         rule = candidate.rule - rule_first
@@ -70,12 +72,13 @@ cdef inline bint candidate_allowed(const decide_input* choice, const kairos_cand
 
 
 # Keeps the best in order; an equal one stays behind the earlier document. Returns the new count.
-cdef inline uint32_t keep_best(decide_chosen* best, uint32_t count, uint32_t count_max, uint32_t candidate, int32_t priority,
-                               double score) noexcept nogil:
+cdef inline uint32_t keep_best(decide_chosen* best, uint32_t count, uint32_t count_max,
+                               uint32_t candidate, int32_t priority, double score) noexcept nogil:
     cdef uint32_t place = count
     if count == count_max:
         place -= 1
-        if priority < best[place].priority or (priority == best[place].priority and not score > best[place].score):
+        if (priority < best[place].priority
+                or (priority == best[place].priority and not score > best[place].score)):
             return count
     while place and (priority > best[place - 1].priority
                      or (priority == best[place - 1].priority and score > best[place - 1].score)):
@@ -89,8 +92,9 @@ cdef inline uint32_t keep_best(decide_chosen* best, uint32_t count, uint32_t cou
 
 
 # One bit per candidate of a group: bit c % 16 of blocks[c / 16]. Returns how many blocks have one.
-cdef uint32_t group_allowed(const decide_input* choice, const kairos_candidate* candidates, uint32_t count,
-                            const uint64_t* rule_bits, uint32_t rule_first, uint16_t* blocks) noexcept nogil:
+cdef uint32_t group_allowed(const decide_input* choice, const kairos_candidate* candidates,
+                            uint32_t count, const uint64_t* rule_bits, uint32_t rule_first,
+                            uint16_t* blocks) noexcept nogil:
     cdef uint32_t i, occupied = 0
     memset(blocks, 0, GROUP_BLOCKS * sizeof(uint16_t))
     for i in range(count):
@@ -100,25 +104,29 @@ cdef uint32_t group_allowed(const decide_input* choice, const kairos_candidate* 
     return occupied
 
 
-# Scores at least the occupied blocks of a group. A sum depends on its own candidate only, so that the way taken shows in no score.
-cdef void group_score(const plan* image, const kairos_placement* place, scratch* work, uint32_t first, uint32_t width,
-                      const uint16_t* blocks, uint32_t occupied, uint32_t kernel) noexcept nogil:
+# Scores at least the occupied blocks of a group. A sum depends on its own candidate only, so that
+# the way taken shows in no score.
+cdef void group_score(const plan* image, const kairos_placement* place, scratch* work,
+                      uint32_t first, uint32_t width, const uint16_t* blocks, uint32_t occupied,
+                      uint32_t kernel) noexcept nogil:
     cdef const float* weights = image.score_weights + place.weight_first + first
     cdef const float* biases = work.biases + place.candidate_first + first
     cdef uint32_t block
     if occupied >= BLOCKS_FULL:
-        score_linear_part(weights, place.weight_stride, width, work.features, place.source_count, biases,
-                          work.scores + first, kernel)
+        score_linear_part(weights, place.weight_stride, width, work.features, place.source_count,
+                          biases, work.scores + first, kernel)
         return
     for block in range(width >> 4):
         if blocks[block]:
-            score_linear_part(weights + 16 * block, place.weight_stride, 16, work.features, place.source_count,
-                              biases + 16 * block, work.scores + first + 16 * block, kernel)
+            score_linear_part(weights + 16 * block, place.weight_stride, 16, work.features,
+                              place.source_count, biases + 16 * block,
+                              work.scores + first + 16 * block, kernel)
 
 
 # Keeps the allowed candidates of a group that are among the best so far. Returns the new count.
-cdef uint32_t group_keep(const decide_input* choice, const kairos_candidate* candidates, const float* scores,
-                         const uint16_t* blocks, uint32_t candidate_first, decide_chosen* best, uint32_t count) noexcept nogil:
+cdef uint32_t group_keep(const decide_input* choice, const kairos_candidate* candidates,
+                         const float* scores, const uint16_t* blocks, uint32_t candidate_first,
+                         decide_chosen* best, uint32_t count) noexcept nogil:
     cdef const kairos_candidate* candidate
     cdef uint32_t block, bits, i
     cdef double score
@@ -133,35 +141,43 @@ cdef uint32_t group_keep(const decide_input* choice, const kairos_candidate* can
             score = <double>scores[i]
             if candidate.flags & CANDIDATE_FLAG_LOGISTIC:
                 score = score_logistic(score)
-            count = keep_best(best, count, choice.max_variants, candidate_first + i, candidate.priority, score)
+            count = keep_best(best, count, choice.max_variants, candidate_first + i,
+                              candidate.priority, score)
     return count
 
 
-cdef uint32_t decide_rank(const decide_input* choice, scratch* work, uint32_t kernel, decide_chosen* best) noexcept nogil:
+cdef uint32_t decide_rank(const decide_input* choice, scratch* work, uint32_t kernel,
+                          decide_chosen* best) noexcept nogil:
     cdef const plan* image = choice.image
     cdef const kairos_index* index = &image.indexes[<int>INDEX_DECIDE]
     cdef const kairos_placement* place = &image.placements[choice.placement]
     cdef const kairos_candidate* candidates = image.candidates + place.candidate_first
     cdef uint16_t blocks[GROUP_BLOCKS]
-    cdef const float* scores = work.scores if place.source_count else work.biases + place.candidate_first
+    cdef const float* scores = (work.scores if place.source_count
+                                else work.biases + place.candidate_first)
     cdef uint32_t first = 0, occupied, count = 0
     match_rule_bits(image, index, work.values, kernel, work.words, work.rule_bits)
     while first < place.candidate_count:
-        # Candidates stand in order of priority: nothing behind can displace a full list of better ones.
+        # Candidates stand in order of priority: nothing behind can displace a full
+        # list of better ones.
         if count == choice.max_variants and candidates[first].priority < best[count - 1].priority:
             break
-        occupied = group_allowed(choice, candidates + first, min(place.candidate_count - first, <uint32_t>GROUP_SIZE),
+        occupied = group_allowed(choice, candidates + first,
+                                 min(place.candidate_count - first, <uint32_t>GROUP_SIZE),
                                  work.rule_bits, index.rule_first, blocks)
         if occupied and place.source_count:
-            group_score(image, place, work, first, min(place.weight_stride - first, <uint32_t>GROUP_SIZE), blocks,
-                        occupied, kernel)
+            group_score(image, place, work, first,
+                        min(place.weight_stride - first, <uint32_t>GROUP_SIZE), blocks, occupied,
+                        kernel)
         if occupied:
-            count = group_keep(choice, candidates + first, scores + first, blocks, place.candidate_first + first, best, count)
+            count = group_keep(choice, candidates + first, scores + first, blocks,
+                               place.candidate_first + first, best, count)
         first += GROUP_SIZE
     return count
 
 
-cdef void put_decision(output* out, const plan* image, uint32_t candidate_index, double score, uint32_t reason) noexcept nogil:
+cdef void put_decision(output* out, const plan* image, uint32_t candidate_index, double score,
+                       uint32_t reason) noexcept nogil:
     cdef const kairos_candidate* candidate = &image.candidates[candidate_index]
     cdef uint64_t bits
     memcpy(&bits, &score, 8)
@@ -184,7 +200,8 @@ cdef void put_hex(output* out, uint32_t field, const uint8_t* data, uint32_t siz
     output_slice(out, field, text, 2 * size)
 
 
-cdef size_t decide_size_max(const decide_input* choice, const decide_chosen* best, uint32_t count) noexcept nogil:
+cdef size_t decide_size_max(const decide_input* choice, const decide_chosen* best,
+                            uint32_t count) noexcept nogil:
     cdef const plan* image = choice.image
     cdef uint32_t fallback = image.placements[choice.placement].fallback
     cdef size_t size = ANSWER_BASE_SIZE
@@ -196,7 +213,8 @@ cdef size_t decide_size_max(const decide_input* choice, const decide_chosen* bes
     return size
 
 
-cdef void decide_write(const decide_input* choice, const decide_chosen* best, uint32_t count, output* out) noexcept nogil:
+cdef void decide_write(const decide_input* choice, const decide_chosen* best, uint32_t count,
+                       output* out) noexcept nogil:
     cdef const plan* image = choice.image
     cdef const kairos_placement* place = &image.placements[choice.placement]
     cdef uint32_t i
@@ -209,7 +227,8 @@ cdef void decide_write(const decide_input* choice, const decide_chosen* best, ui
     output_uint(out, 4, choice.applied_sequence)
 
 
-cdef void decide_choose(const decide_input* choice, scratch* work, uint32_t kernel, output* out) noexcept nogil:
+cdef void decide_choose(const decide_input* choice, scratch* work, uint32_t kernel,
+                        output* out) noexcept nogil:
     cdef decide_chosen best[KAIROS_VARIANTS_MAX]
     cdef uint32_t count = decide_rank(choice, work, kernel, best)
     decide_write(choice, best, count, out)
@@ -219,8 +238,9 @@ cdef void decide_finish(output* out, int64_t processing_us) noexcept nogil:
     output_uint(out, 8, <uint64_t>processing_us)
 
 
-cdef void decide_record(const decide_input* choice, const scratch* work, uint32_t tenant, int64_t processing_us,
-                        const uint8_t* request, uint32_t request_size, const uint8_t* response, uint32_t response_size,
+cdef void decide_record(const decide_input* choice, const scratch* work, uint32_t tenant,
+                        int64_t processing_us, const uint8_t* request, uint32_t request_size,
+                        const uint8_t* response, uint32_t response_size,
                         output* out) noexcept nogil:
     cdef kairos_decision header
     cdef kairos_value value
@@ -261,8 +281,8 @@ cdef void decide_record(const decide_input* choice, const scratch* work, uint32_
     output_bytes(out, response, response_size)
 
 
-cdef int32_t decide_restore(const uint8_t* record, uint32_t size, const plan* image, scratch* work, decide_input* choice,
-                            int64_t* processing_us) noexcept nogil:
+cdef int32_t decide_restore(const uint8_t* record, uint32_t size, const plan* image, scratch* work,
+                            decide_input* choice, int64_t* processing_us) noexcept nogil:
     cdef kairos_decision header
     cdef const uint8_t* texts
     cdef uint64_t expected
@@ -270,22 +290,28 @@ cdef int32_t decide_restore(const uint8_t* record, uint32_t size, const plan* im
     if size < sizeof(header):
         return STATUS_RECORD_CORRUPT
     memcpy(&header, record, sizeof(header))
-    if header.version != KAIROS_DECISION_VERSION or header.semantics_version != KAIROS_SEMANTICS_VERSION:
+    if (header.version != KAIROS_DECISION_VERSION
+            or header.semantics_version != KAIROS_SEMANTICS_VERSION):
         return STATUS_LOG_SEMANTICS
     if memcmp(header.plan_id, image.header.plan_id, 32) != 0:
         return STATUS_PLAN_UNKNOWN
-    expected = (sizeof(header) + <uint64_t>header.value_count * sizeof(kairos_value) + <uint64_t>header.feature_count * sizeof(float)
+    expected = (sizeof(header) + <uint64_t>header.value_count * sizeof(kairos_value)
+                + <uint64_t>header.feature_count * sizeof(float)
                 + header.text_size + header.request_size + header.response_size)
-    if (expected != size or header.placement >= image.placement_count or header.max_variants - 1 >= KAIROS_VARIANTS_MAX
+    if (expected != size or header.placement >= image.placement_count
+            or header.max_variants - 1 >= KAIROS_VARIANTS_MAX
             or header.value_count != image.indexes[<int>INDEX_DECIDE].column_count
             or header.feature_count != image.placements[header.placement].source_count):
         return STATUS_RECORD_CORRUPT
     memcpy(work.values, record + sizeof(header), header.value_count * sizeof(kairos_value))
-    memcpy(work.features, record + sizeof(header) + header.value_count * sizeof(kairos_value), header.feature_count * sizeof(float))
-    texts = record + sizeof(header) + header.value_count * sizeof(kairos_value) + header.feature_count * sizeof(float)
+    memcpy(work.features, record + sizeof(header) + header.value_count * sizeof(kairos_value),
+           header.feature_count * sizeof(float))
+    texts = (record + sizeof(header) + header.value_count * sizeof(kairos_value)
+             + header.feature_count * sizeof(float))
     for i in range(header.value_count):
         if work.values[i].kind == VALUE_STRING:
-            if work.values[i].bits > header.text_size or work.values[i].size > header.text_size - work.values[i].bits:
+            if (work.values[i].bits > header.text_size
+                    or work.values[i].size > header.text_size - work.values[i].bits):
                 return STATUS_RECORD_CORRUPT
             work.values[i].bits = <uint64_t><size_t>(texts + work.values[i].bits)
     choice.image = image

@@ -1,4 +1,7 @@
-"""The native engine: bytes in, log, apply, decide, bytes out. The only door between Python and the core."""
+"""The native engine: bytes in, log, apply, decide, bytes out.
+
+The only door between Python and the core.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, final
@@ -9,10 +12,15 @@ STATUS: Final[dict[str, int]]
 LIMITS: Final[dict[str, int]]
 """Limit name without KAIROS_ in lower case -> value, for example {"batch_events_max": 1000}."""
 SIZES: Final[dict[str, int]]
-"""Struct name -> bytes, and "struct.field" -> offset, for the writer of plan images and its test."""
+"""Struct name -> bytes, and "struct.field" -> offset, for the writer of plan
+images and its test.
+"""
 
 class EngineError(Exception):
-    """A failure of the node: log, view or image. `status` is the native status, `args[0]` says what to do."""
+    """A failure of the node: log, view or image.
+
+    `status` is the native status, `args[0]` says what to do.
+    """
 
     status: int
     def __init__(self, message: str, status: int) -> None: ...
@@ -58,8 +66,8 @@ class Engine:
 
     @staticmethod
     def open(
-        folder: str, *, partition: int = 0, map_size: int = 1 << 36, segment_size: int = 1 << 26, now_us: int, kernel: str = "",
-        texts: Mapping[str, str] | None = None,
+        folder: str, *, partition: int = 0, map_size: int = 1 << 36, segment_size: int = 1 << 26,
+        now_us: int, kernel: str = "", texts: Mapping[str, str] | None = None,
     ) -> Engine:
         """Opens or creates the data folder, recovers the log, and brings the view up to date.
 
@@ -72,37 +80,61 @@ class Engine:
     def check_ingest(self, tenant: int, request: bytes, received_us: int) -> Pending:
         """Checks an IngestRequest. Raises Refusal when it is not acceptable."""
     def check_batch(self, tenant: int, request: bytes, received_us: int) -> Pending:
-        """Checks an IngestBatchRequest; bad events are refused inside. Raises Refusal for the whole request."""
+        """Checks an IngestBatchRequest; bad events are refused inside.
+
+        Raises Refusal for the whole request.
+        """
     def tenant_settings(
         self, tenant: int, name: str, hash_key: bytes, time_mode: int, now_us: int, *,
-        ahead_us_max: int = ..., behind_us_max: int = ..., lateness_us_max: int = ..., session_gap_us: int = ...,
+        ahead_us_max: int = ..., behind_us_max: int = ..., lateness_us_max: int = ...,
+        session_gap_us: int = ...,
     ) -> Pending:
-        """A record that creates a tenant or changes its settings. hash_key (16 bytes) and time_mode never change."""
+        """A record that creates a tenant or changes its settings. hash_key (16 bytes)
+        and time_mode never change.
+        """
     def activation(self, tenant: int, plan_id: bytes, now_us: int) -> Pending:
-        """A record that activates a plan whose image was stored with store_plan. Raises Refusal(PLAN_UNKNOWN)."""
-    def documents(self, tenant: int, entries: Sequence[tuple[str, bytes]], now_us: int) -> Pending:
-        """A record that stores documents: (key, value); an empty value removes. Keys at most 400 bytes."""
-    def commit(self, pendings: Sequence[Pending], now_us: int) -> int:
-        """Appends all records, makes them durable, applies them, fills the responses; without the GIL.
+        """A record that activates a plan whose image was stored with store_plan.
 
-        Returns the nanoseconds that applying took, append and sync not counted. now_us: microseconds
-        UTC, for processing times. Errors: Refusal(DISK_FULL, MAP_FULL): nothing happened, refuse the
-        requests or commit them again; ValueError: a request of another engine, committed before or
-        there twice, or more than LIMITS["commit_records_max"] records; EngineError: the process must
-        end, every further commit is refused.
+        Raises Refusal(PLAN_UNKNOWN).
+        """
+    def documents(self, tenant: int, entries: Sequence[tuple[str, bytes]], now_us: int) -> Pending:
+        """A record that stores documents: (key, value); an empty value removes.
+
+        Keys at most 400 bytes.
+        """
+    def commit(self, pendings: Sequence[Pending], now_us: int) -> int:
+        """Appends all records, makes them durable, applies them, fills the
+        responses; without the GIL.
+
+        Returns the nanoseconds that applying took, append and sync not counted. now_us:
+        microseconds UTC, for processing times.
+        Errors: Refusal(DISK_FULL, MAP_FULL): nothing happened, refuse the requests or commit them
+        again; ValueError: a request of another engine, committed before or there twice, or more
+        than LIMITS["commit_records_max"] records; EngineError: the process must end, every further
+        commit is refused.
         """
     def decide(self, tenant: int, request: bytes, now_us: int) -> bytes:
         """Answers a DecideRequest with an encoded DecideResponse. Raises Refusal."""
     def evaluate(self, tenant: int, request: bytes, now_us: int) -> bytes:
         """Answers an EvaluateRequest with an encoded EvaluateResponse. Raises Refusal."""
     def take_decisions(self) -> Pending | None:
-        """The decision records captured since the last call, to be committed by the writer; None when there are none."""
+        """The decision records captured since the last call, to be committed by the writer; None
+        when there are none.
+        """
     def replay_decision(self, record: bytes) -> bytes:
-        """Decides again from a decision record alone; the result equals the recorded response but for processing time."""
+        """Decides again from a decision record alone; the result equals the recorded response but
+        for processing time.
+        """
     def profile(self, tenant: int, subject_id: bytes, at_us: int | None, now_us: int) -> bytes:
-        """An encoded GetProfileResponse. Raises Refusal(SUBJECT_NOT_FOUND, PLAN_MISSING, TIME_NOT_ALLOWED)."""
+        """An encoded GetProfileResponse.
+
+        Raises Refusal(SUBJECT_NOT_FOUND, PLAN_MISSING, TIME_NOT_ALLOWED).
+        """
     def store_plan(self, image: bytes) -> bytes:
-        """Verifies an image and writes it durably to the plans folder; returns its 32-byte id. Idempotent."""
+        """Verifies an image and writes it durably to the plans folder; returns its 32-byte id.
+
+        Idempotent.
+        """
     def active_plan(self, tenant: int) -> bytes | None:
         """Id of the active plan."""
     def activations(self, tenant: int) -> list[tuple[int, int, bytes]]:
@@ -112,14 +144,19 @@ class Engine:
     def event_time(self, tenant: int) -> int:
         """Highest occurred time that the tenant has seen; 0 before the first event."""
     def checkpoint(self, stop: Callable[[], bool] | None = None) -> str | None:
-        """Writes and verifies a fuzzy checkpoint beside the writer; returns its folder, None when `stop` said so.
+        """Writes and verifies a fuzzy checkpoint beside the writer; returns its folder,
+        None when `stop` said so.
 
-        Bounds: read transactions of about 25 ms; memory of one chunk (4 MiB). Must have returned before `close`.
+        Bounds: read transactions of about 25 ms; memory of one chunk (4 MiB).
+        Must have returned before `close`.
         """
     def dump(self, database: str) -> Iterator[tuple[bytes, bytes]]:
         """Sorted (key, value) of one database: meta, subjects, documents, plans or dedupe."""
-    def log_records(self, sequence: int, kind: int = 0) -> list[tuple[int, int, int, int, int, bytes]]:
-        """Durable log records from a position on: (sequence, kind, tenant, occurred_us, received_us, payload); kind 0: all."""
+    def log_records(self, sequence: int,
+                    kind: int = 0) -> list[tuple[int, int, int, int, int, bytes]]:
+        """Durable log records from a position on: (sequence, kind, tenant, occurred_us,
+        received_us, payload); kind 0: all.
+        """
     def figures(self) -> dict[str, int]:
         """Counters and sizes: applied_sequence, log_bytes, log_syncs, view_bytes, …"""
 

@@ -1,4 +1,7 @@
-"""The native engine: bytes in, log, apply, decide, bytes out. The only door between Python and the core."""
+"""The native engine: bytes in, log, apply, decide, bytes out.
+
+The only door between Python and the core.
+"""
 
 import importlib.util
 import json
@@ -38,7 +41,8 @@ from kairos_native.view cimport output, output_bytes
 from kairos_native.wire cimport wire_canonical_name, wire_fault
 
 cdef enum:
-    DEDUPE_DATABASE = 100           # number of the event ids in checkpoints; they stand beside the view's databases
+    # number of the event ids in checkpoints; they stand beside the view's databases
+    DEDUPE_DATABASE = 100
     DEDUPE_CHUNK_ENTRIES = 65536
 
 include "engine_names.pxi"
@@ -52,7 +56,8 @@ include "engine_calls.pxi"
 KERNELS = {"portable": 0, "avx2": 1, "avx512": 2}
 MESSAGE_SIZE = 512
 QUARANTINE_ATTEMPTS = 3
-VIEW_DAMAGED = "The view is damaged. Remove the folder `view` and start again; it is rebuilt from the log."
+VIEW_DAMAGED = ("The view is damaged. "
+                "Remove the folder `view` and start again; it is rebuilt from the log.")
 
 
 def applied_in(bytes chunk):
@@ -76,30 +81,36 @@ cdef class Engine(_EngineCalls):
 
 
     @staticmethod
-    def open(str folder, *, int partition=0, uint64_t map_size=1 << 36, uint64_t segment_size=1 << 26, int64_t now_us,
-             str kernel="", texts=None):
+    def open(str folder, *, int partition=0, uint64_t map_size=1 << 36,
+             uint64_t segment_size=1 << 26, int64_t now_us, str kernel="", texts=None):
         cdef Engine self = Engine.__new__(Engine)
         try:
             self.folder = data_folder.take_folder(folder)
         except data_folder.FolderError as error:
             raise EngineError(str(error), STATUS_LOG_IO) from error
         try:
-            self.start(partition, map_size, segment_size, now_us, kernel or os.environ.get("KAIROS_KERNEL", ""), texts or {})
+            self.start(partition, map_size, segment_size, now_us,
+                       kernel or os.environ.get("KAIROS_KERNEL", ""), texts or {})
         except BaseException as error:
             self.release()
             self.folder.release()
             if isinstance(error, OSError):
-                raise EngineError(f"The data folder {folder} cannot be used: {error}.", STATUS_LOG_IO) from error
+                raise EngineError(
+                    f"The data folder {folder} cannot be used: {error}.", STATUS_LOG_IO) from error
             raise
         return self
 
     # ------------------------------------------------------------ start and stop
-    cdef start(self, int partition, uint64_t map_size, uint64_t segment_size, int64_t now_us, str kernel, texts):
+    cdef start(self, int partition, uint64_t map_size, uint64_t segment_size, int64_t now_us,
+               str kernel, texts):
         self.slot_names = {}
         self.plans.entries = <plan_entry*>calloc(PLANS_LOADED_MAX, sizeof(plan_entry))
         if kernel and KERNELS.get(kernel, UINT32_MAX) > match_kernel_best():
-            known = ", ".join(name for name, number in KERNELS.items() if number <= match_kernel_best())
-            raise EngineError(f"The kernel {kernel!r} is not one that this processor has ({known}).", STATUS_NOT_IMPLEMENTED)
+            known = ", ".join(name
+                              for name, number in KERNELS.items() if number <= match_kernel_best())
+            raise EngineError(
+                f"The kernel {kernel!r} is not one that this processor has ({known}).",
+                STATUS_NOT_IMPLEMENTED)
         self.state.core.kernel = KERNELS[kernel] if kernel else match_kernel_best()
         self.state.core.partition = <uint16_t>partition
         self.state.core.plans = &self.plans
@@ -124,7 +135,8 @@ cdef class Engine(_EngineCalls):
     cdef open_log(self, int partition, uint64_t segment_size, int64_t now_us):
         cdef int32_t status = STATUS_OK
         cdef bytes message = bytes(MESSAGE_SIZE)
-        self.state.log = log_open(os.fsencode(self.folder.log), <uint16_t>partition, segment_size, &status, <char*>message, MESSAGE_SIZE)
+        self.state.log = log_open(os.fsencode(self.folder.log), <uint16_t>partition, segment_size,
+                                  &status, <char*>message, MESSAGE_SIZE)
         if self.state.log == NULL:
             raise EngineError(fault_text(message) or "The log cannot be opened.", status)
 
@@ -135,17 +147,22 @@ cdef class Engine(_EngineCalls):
         if fresh:
             data_folder.discard_view(self.folder)
         self.folder.dedupe.mkdir(parents=True, exist_ok=True)
-        self.view = store_open(os.fsencode(self.folder.view), map_size, &status, <char*>message, MESSAGE_SIZE)
+        self.view = store_open(os.fsencode(self.folder.view), map_size, &status, <char*>message,
+                               MESSAGE_SIZE)
         if self.view == NULL:
             raise EngineError(fault_text(message) or "The view cannot be opened.", status)
         self.ids = dedupe_open(os.fsencode(self.folder.dedupe), &status)
         if self.ids == NULL:
-            raise EngineError("The event-id tables of the view cannot be opened. Remove the folder `view`; it is rebuilt.", status)
+            raise EngineError(
+                "The event-id tables of the view cannot be opened. Remove the folder `view`; "
+                "it is rebuilt.",
+                status)
         self.state.core.view = self.view
         self.state.core.ids = self.ids
         if fresh:
             self.restore_checkpoint()
-        # From here on the view changes without being synced, and a start that is killed may go on where it was.
+        # From here on the view changes without being synced, and a start that is killed may
+        # go on where it was.
         data_folder.mark_view(self.folder, KAIROS_SEMANTICS_VERSION, clean=False)
         self.load_known_plans()
         must(store_write_begin(self.view))
@@ -156,11 +173,14 @@ cdef class Engine(_EngineCalls):
         must(status)
         if self.state.core.applied_sequence > log_sequence_last(self.state.log):
             raise EngineError(
-                f"The view has applied {self.state.core.applied_sequence} records, the log ends at {log_sequence_last(self.state.log)}: "
-                "log files are missing. Bring them back, or remove the folders `view` and `checkpoints` to go on without them.",
+                f"The view has applied {self.state.core.applied_sequence} records, "
+                f"the log ends at {log_sequence_last(self.state.log)}: log files are missing. "
+                "Bring them back, or remove the folders `view` and `checkpoints` to go on without "
+                "them.",
                 STATUS_LOG_CORRUPT)
 
-    # Brings the view up to the end of the log. A record that ended the process several times in a row is passed over.
+    # Brings the view up to the end of the log. A record that ended the process several times in a
+    # row is passed over.
     cdef catch_up(self, int64_t now_us):
         cdef uint64_t failed = 0
         cdef int32_t status
@@ -176,23 +196,36 @@ cdef class Engine(_EngineCalls):
                 (<uint64_t*>&pages[0])[0] = 0
                 pages = None
         if status == STATUS_LOG_SEMANTICS:
-            raise EngineError(f"Record {failed} of the log was written under another semantics version and is not applied yet. "
-                              "Start the version that wrote it once, stop it cleanly, then start this one.", status)
+            raise EngineError(
+                f"Record {failed} of the log was written under another semantics version and is "
+                "not applied yet. Start the version that wrote it once, stop it cleanly, "
+                "then start this one.",
+                status)
         if status == STATUS_LOG_CORRUPT:
-            raise EngineError(f"The log is damaged, or files are missing, behind record {self.state.core.applied_sequence}. Bring the "
-                              "files back from a copy of the folder `log`.", status)
+            raise EngineError(
+                "The log is damaged, or files are missing, "
+                f"behind record {self.state.core.applied_sequence}. "
+                "Bring the files back from a copy of the folder `log`.",
+                status)
         if status == STATUS_RECORD_CORRUPT or status == STATUS_DEDUPE_CORRUPT:
-            raise EngineError(f"The view is damaged where record {failed} of the log reads it. Remove the folder `view` and start "
-                              "again; it is rebuilt from the log.", status)
+            raise EngineError(
+                f"The view is damaged where record {failed} of the log reads it. "
+                "Remove the folder `view` and start again; it is rebuilt from the log.",
+                status)
         if status == STATUS_DISK_FULL:
             raise EngineError("The disk is full. Free some room and start again.", status)
         if status == STATUS_MAP_FULL:
             raise EngineError("The view has reached its map size. Start with a larger one.", status)
         if status != STATUS_OK:
-            raise EngineError(f"Record {failed} of the log cannot be applied ({STATUS_NAMES.get(status, status)}).", status)
-        publish_write(&self.published, self.state.core.tenants, self.state.core.tenant_count, self.state.core.applied_sequence)
+            raise EngineError(
+                f"Record {failed} of the log cannot be applied "
+                f"({STATUS_NAMES.get(status, status)}).",
+                status)
+        publish_write(&self.published, self.state.core.tenants, self.state.core.tenant_count,
+                      self.state.core.applied_sequence)
 
-    # Marker: the record in work when the process ended (0: none), how many starts in a row ended in one record, and which.
+    # Marker: the record in work when the process ended (0: none), how many starts in a row ended in
+    # one record, and which.
     cdef quarantine(self, uint64_t* marker, int64_t now_us):
         if not marker[0]:
             marker[1] = 0

@@ -24,11 +24,11 @@ cdef class _EngineCalls(_EngineInspection):
         pending.engine = self
         memset(&fault, 0, sizeof(fault))
         if batch:
-            status = check_batch(&state, self.reader.work, <const uint8_t*><const char*>request, <uint32_t>len(request),
-                                 received_us, &pending.request, &fault)
+            status = check_batch(&state, self.reader.work, <const uint8_t*><const char*>request,
+                                 <uint32_t>len(request), received_us, &pending.request, &fault)
         else:
-            status = check_ingest(&state, self.reader.work, <const uint8_t*><const char*>request, <uint32_t>len(request),
-                                  received_us, &pending.request, &fault)
+            status = check_ingest(&state, self.reader.work, <const uint8_t*><const char*>request,
+                                  <uint32_t>len(request), received_us, &pending.request, &fault)
         if status != STATUS_OK:
             fault.status = status
             raise refusal_of(&fault)
@@ -53,7 +53,9 @@ cdef class _EngineCalls(_EngineInspection):
         cdef uint64_t applied_ns = self.state.apply_ns
         self.alive()
         if self.failed:
-            raise EngineError("A group commit failed before; the process must end and start again.", STATUS_DRAINING)
+            raise EngineError(
+                "A group commit failed before; the process must end and start again.",
+                STATUS_DRAINING)
         requests = <pending_request**>malloc((count + 1) * sizeof(pending_request*))
         if requests == NULL:
             raise MemoryError
@@ -62,11 +64,13 @@ cdef class _EngineCalls(_EngineInspection):
             if pending.engine is not self or pending.committed:
                 mark(held[:i], False)
                 free(requests)
-                raise ValueError("a request belongs to the engine that checked it and is committed once")
+                raise ValueError(
+                    "a request belongs to the engine that checked it and is committed once")
             # Marked at once, so that one that stands in the group twice is found.
             pending.committed = True
             requests[i] = &pending.request
-        # One stretch without the GIL: taking it back in the middle could cost a switch interval of the event loop.
+        # One stretch without the GIL: taking it back in the middle could cost a switch interval
+        # of the event loop.
         with nogil:
             reserved = commit_reserve(&self.state, requests, count)
             if reserved == STATUS_OK:
@@ -74,8 +78,10 @@ cdef class _EngineCalls(_EngineInspection):
         free(requests)
         if status != STATUS_OK:
             self.failed = True
-            raise EngineError(f"A group commit failed with {STATUS_NAMES.get(status, status)}; the process must end and "
-                              "start again: what was acknowledged is in the log.", status)
+            raise EngineError(
+                f"A group commit failed with {STATUS_NAMES.get(status, status)}; "
+                "the process must end and start again: what was acknowledged is in the log.",
+                status)
         if reserved != STATUS_OK:
             mark(held, False)
             if reserved == STATUS_DISK_FULL or reserved == STATUS_MAP_FULL:
@@ -98,8 +104,9 @@ cdef class _EngineCalls(_EngineInspection):
         fault.seen_size = 0
         if tenant >= KAIROS_TENANTS_MAX:
             raise Refusal(STATUS_TENANT_UNKNOWN)
-        return self.answered(reader_decide(&self.reader, tenant, <const uint8_t*><const char*>request, <uint32_t>len(request),
-                                           now_us, &fault), &fault)
+        return self.answered(reader_decide(&self.reader, tenant,
+                                           <const uint8_t*><const char*>request,
+                                           <uint32_t>len(request), now_us, &fault), &fault)
 
     def evaluate(self, uint32_t tenant, bytes request, int64_t now_us):
         cdef wire_fault fault
@@ -108,8 +115,9 @@ cdef class _EngineCalls(_EngineInspection):
         fault.seen_size = 0
         if tenant >= KAIROS_TENANTS_MAX:
             raise Refusal(STATUS_TENANT_UNKNOWN)
-        return self.answered(reader_evaluate(&self.reader, tenant, <const uint8_t*><const char*>request, <uint32_t>len(request),
-                                             now_us, &fault), &fault)
+        return self.answered(reader_evaluate(&self.reader, tenant,
+                                             <const uint8_t*><const char*>request,
+                                             <uint32_t>len(request), now_us, &fault), &fault)
 
     def take_decisions(self):
         cdef Pending pending
@@ -165,7 +173,8 @@ cdef class _EngineCalls(_EngineInspection):
         self.load_plan(plan_id)
         image = plan_table_find(&self.plans, <const uint8_t*><const char*>plan_id)
         must(scratch_fit(self.reader.work, image))
-        must(decide_restore(<const uint8_t*><const char*>record, <uint32_t>len(record), image, self.reader.work, &choice, &processing_us))
+        must(decide_restore(<const uint8_t*><const char*>record, <uint32_t>len(record), image,
+                            self.reader.work, &choice, &processing_us))
         self.reader.answer.used = 0
         self.reader.answer.overflow = 0
         must(output_room(&self.reader.answer, len(record) + 65536))
@@ -187,8 +196,9 @@ cdef class _EngineCalls(_EngineInspection):
             raise Refusal(STATUS_TENANT_UNKNOWN)
         if not subject_id:
             raise Refusal(STATUS_SUBJECT_MISSING, "subject_id")
-        status = reader_load(&self.reader, tenant, <const uint8_t*><const char*>subject_id, <uint32_t>len(subject_id), &state,
-                             &applied_sequence, &record, &stored_size, &fault)
+        status = reader_load(&self.reader, tenant, <const uint8_t*><const char*>subject_id,
+                             <uint32_t>len(subject_id), &state, &applied_sequence, &record,
+                             &stored_size, &fault)
         if status != STATUS_OK:
             raise refusal_of(&fault)
         memset(&view, 0, sizeof(view))
@@ -211,7 +221,8 @@ cdef class _EngineCalls(_EngineInspection):
         plan_id = bytes(image.header.plan_id[:32])
         names = self.slot_names.get(plan_id)
         if names is None:
-            section = <const kairos_section*>(image.image + sizeof(kairos_image_header)) + <int>SECTION_META
+            section = (<const kairos_section*>(image.image + sizeof(kairos_image_header))
+                       + <int>SECTION_META)
             meta = json.loads((image.image + section.offset)[:section.count * section.element_size])
             names = [(text or "").encode() for text in meta["features"]]
             self.slot_names[plan_id] = names

@@ -9,7 +9,8 @@ def chunk_entries(bytes body):
         key_size = int.from_bytes(body[used:used + 4], "little")
         value_size = int.from_bytes(body[used + 4:used + 8], "little")
         used += 8
-        found.append((body[used:used + key_size], body[used + key_size:used + key_size + value_size]))
+        found.append((body[used:used + key_size],
+                      body[used + key_size:used + key_size + value_size]))
         used += key_size + value_size
     return found
 
@@ -83,7 +84,8 @@ cdef class _EngineCheckpoints(_EnginePlans):
 
     def checkpoint_chunks(self):
         """Chunks of all databases, the tenants' states first and whole."""
-        for database in (STORE_META, STORE_DOCUMENTS, STORE_PLANS, STORE_IDENTITIES, STORE_SUBJECTS):
+        for database in (STORE_META, STORE_DOCUMENTS, STORE_PLANS, STORE_IDENTITIES,
+                         STORE_SUBJECTS):
             key = b"\0"
             while True:
                 count, body, key = self.read_chunk(database, key)
@@ -92,8 +94,9 @@ cdef class _EngineCheckpoints(_EnginePlans):
                 if not key:
                     break
 
-    # A subject that was read after `position` may hold later events, and replay passes over these: so their ids must be here, all up
-    # to a position that is read last. Ids of events that replay does apply are kept once again, which changes nothing.
+    # A subject that was read after `position` may hold later events, and replay passes over these:
+    # so their ids must be here, all up to a position that is read last. Ids of events that replay
+    # does apply are kept once again, which changes nothing.
     def dedupe_behind(self):
         _, body, _ = self.read_chunk(STORE_META, b"\0")
         yield from self.dedupe_chunks(applied_in(body))
@@ -111,7 +114,8 @@ cdef class _EngineCheckpoints(_EnginePlans):
         memset(&chunk, 0, sizeof(chunk))
         memcpy(following, <const char*>key, key_size)
         with nogil:
-            status = checkpoint_range(reader, database, database == STORE_META, following, &key_size, &chunk, &count)
+            status = checkpoint_range(reader, database, database == STORE_META, following,
+                                      &key_size, &chunk, &count)
         store_reader_free(reader)
         body = chunk.data[:chunk.used] if chunk.data != NULL else b""
         free(chunk.data)
@@ -172,5 +176,6 @@ cdef class _EngineCheckpoints(_EnginePlans):
             day = int.from_bytes(cursor[8:12], "big")
             memcpy(&sequence, cursor + 28, 8)
             must(dedupe_reserve(self.ids, day, 1, (sizes[1] - 8) // 4))
-            must(dedupe_keep(self.ids, day, cursor + 12, sequence, <const uint32_t*>(cursor + 36), (sizes[1] - 8) // 4))
+            must(dedupe_keep(self.ids, day, cursor + 12, sequence, <const uint32_t*>(cursor + 36),
+                             (sizes[1] - 8) // 4))
             cursor += 8 + sizes[0] + sizes[1]

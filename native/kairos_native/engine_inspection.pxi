@@ -11,13 +11,16 @@ cdef class _EngineInspection(_EngineCheckpoints):
         return self.walk(databases[database], b"")
 
     def log_records(self, uint64_t sequence, uint8_t kind=0):
-        """Frames from a sequence on that are durable: (sequence, kind, tenant, occurred_us, received_us, payload)."""
+        """Frames from a sequence on that are durable: (sequence, kind, tenant, occurred_us,
+        received_us, payload).
+        """
         cdef const kairos_frame* frame
         cdef const uint8_t* payload
         cdef int32_t status = STATUS_OK
         cdef log_reader* reader
         self.alive()
-        reader = log_read_from(os.fsencode(self.folder.log), self.state.core.partition, sequence, &status)
+        reader = log_read_from(os.fsencode(self.folder.log), self.state.core.partition, sequence,
+                               &status)
         found = []
         if reader == NULL:
             return found
@@ -25,8 +28,8 @@ cdef class _EngineInspection(_EngineCheckpoints):
         status = log_next(reader, &frame, &payload)
         while status == STATUS_OK:
             if not kind or frame.kind == kind:
-                found.append((frame.sequence, frame.kind, frame.tenant, frame.occurred_us, frame.received_us,
-                              payload[:frame.payload_size]))
+                found.append((frame.sequence, frame.kind, frame.tenant, frame.occurred_us,
+                              frame.received_us, payload[:frame.payload_size]))
             status = log_next(reader, &frame, &payload)
         log_reader_close(reader)
         if status != STATUS_LOG_END:
@@ -39,14 +42,18 @@ cdef class _EngineInspection(_EngineCheckpoints):
         log_figures(self.state.log, &log_bytes, &syncs, &sync_ns, &segments)
         store_figures(self.view, &used, &mapped)
         return {
-            "applied_sequence": self.published.applied_sequence, "event_count": self.state.core.event_count,
-            "duplicate_count": self.state.core.duplicate_count, "fired_count": self.state.core.fired_count,
-            "late_count": self.state.core.late_count, "skipped_count": self.state.core.skipped_count,
-            "commit_count": self.state.commit_count, "append_ns": self.state.append_ns, "apply_ns": self.state.apply_ns,
-            "log_bytes": log_bytes, "log_syncs": syncs, "log_sync_ns": sync_ns, "log_segments": segments, "log_bytes_cut": log_bytes_cut(self.state.log),
+            "applied_sequence": self.published.applied_sequence,
+            "event_count": self.state.core.event_count,
+            "duplicate_count": self.state.core.duplicate_count,
+            "fired_count": self.state.core.fired_count, "late_count": self.state.core.late_count,
+            "skipped_count": self.state.core.skipped_count, "commit_count": self.state.commit_count,
+            "append_ns": self.state.append_ns, "apply_ns": self.state.apply_ns,
+            "log_bytes": log_bytes, "log_syncs": syncs, "log_sync_ns": sync_ns,
+            "log_segments": segments, "log_bytes_cut": log_bytes_cut(self.state.log),
             "view_bytes": used, "map_bytes": mapped, "decision_count": self.reader.decision_count,
-            "decision_backlog_bytes": self.reader.records.used, "decisions_lost": self.reader.records_lost,
-            "writer_epoch": log_epoch(self.state.log), "plans_loaded": self.plans_loaded(),
+            "decision_backlog_bytes": self.reader.records.used,
+            "decisions_lost": self.reader.records_lost, "writer_epoch": log_epoch(self.state.log),
+            "plans_loaded": self.plans_loaded(),
         }
 
     cdef uint32_t plans_loaded(self):

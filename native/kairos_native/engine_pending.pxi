@@ -1,7 +1,8 @@
 # One checked request on its way through the writer.
 
 
-# Without tp_clear: a collector that broke a cycle would take `engine` away before __dealloc__ gives its pin back.
+# Without tp_clear: a collector that broke a cycle would take `engine` away before __dealloc__
+# gives its pin back.
 @cython.no_gc_clear
 cdef class Pending:
     cdef pending_request request
@@ -45,7 +46,8 @@ cdef class Pending:
 
 
 # A Pending of one record that is not an event.
-cdef Pending control_pending(_EngineState engine, uint32_t tenant, uint8_t kind, bytes payload, int64_t now_us):
+cdef Pending control_pending(_EngineState engine, uint32_t tenant, uint8_t kind, bytes payload,
+                             int64_t now_us):
     cdef Pending pending = Pending.__new__(Pending)
     pending.data = payload
     pending.engine = engine

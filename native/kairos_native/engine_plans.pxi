@@ -1,5 +1,5 @@
-# Plans, tenants, documents. Only the event loop's thread adds and frees plans; the writer finds them by id, so a place is filled
-# before the count is raised.
+# Plans, tenants, documents. Only the event loop's thread adds and frees plans; the writer finds
+# them by id, so a place is filled before the count is raised.
 
 
 cdef class _EnginePlans(_EngineState):
@@ -13,17 +13,22 @@ cdef class _EnginePlans(_EngineState):
         path = self.folder.plans / f"{plan_id.hex()}.plan"
         image = plan_load(os.fsencode(path), &status, <char*>message, MESSAGE_SIZE)
         if image == NULL:
-            raise EngineError(f"The plan image {path} cannot be loaded: {fault_text(message)} Restore the file.", status)
+            raise EngineError(
+                f"The plan image {path} cannot be loaded: {fault_text(message)} Restore the file.",
+                status)
         if bytes(image.header.plan_id[:32]) != plan_id:
             plan_free(image)
-            raise EngineError(f"The plan image {path} holds another plan. Restore the file.", STATUS_IMAGE_CORRUPT)
+            raise EngineError(
+                f"The plan image {path} holds another plan. Restore the file.",
+                STATUS_IMAGE_CORRUPT)
         place = self.free_place()
         if place == PLANS_LOADED_MAX:
             self.unload_plans()
             place = self.free_place()
         if place == PLANS_LOADED_MAX:
             plan_free(image)
-            raise EngineError(f"More than {PLANS_LOADED_MAX} plans are in use at once.", STATUS_NO_MEMORY)
+            raise EngineError(
+                f"More than {PLANS_LOADED_MAX} plans are in use at once.", STATUS_NO_MEMORY)
         memcpy(self.plans.entries[place].plan_id, <const char*>plan_id, 32)
         self.plans.entries[place].pins = 0
         self.plans.entries[place].image = image
@@ -39,7 +44,9 @@ cdef class _EnginePlans(_EngineState):
         return self.plans.count
 
     cdef bint image_in_work(self, const plan* image):
-        """The scratch memory of either thread is cut to this plan; another plan at its address would be taken for it."""
+        """The scratch memory of either thread is cut to this plan; another plan at its address
+        would be taken for it.
+        """
         return (self.state.core.work.image == image
                 or (self.reader.work != NULL and self.reader.work.image == image))
 
@@ -58,13 +65,14 @@ cdef class _EnginePlans(_EngineState):
                 used.add(<size_t>tenant.active)
         for i in range(self.plans.count):
             if (self.plans.entries[i].image != NULL and self.plans.entries[i].pins == 0
-                    and <size_t>self.plans.entries[i].image not in used and not self.image_in_work(self.plans.entries[i].image)):
+                    and <size_t>self.plans.entries[i].image not in used
+                    and not self.image_in_work(self.plans.entries[i].image)):
                 image = self.plans.entries[i].image
                 self.plans.entries[i].image = NULL
                 plan_free(image)
 
-    # The plans that the view's tenants decide with: the last activations up to the applied position. A checkpoint may hold later
-    # ones, which the replay comes to.
+    # The plans that the view's tenants decide with: the last activations up to the applied
+    # position. A checkpoint may hold later ones, which the replay comes to.
     cdef load_known_plans(self):
         applied = 0
         for key, value in self.walk(STORE_META, b""):
@@ -75,7 +83,8 @@ cdef class _EnginePlans(_EngineState):
             if int.from_bytes(key[6:], "big") <= applied:
                 newest[key[:6]] = value
         for value in newest.values():
-            if not stored_valid(<const uint8_t*><const char*>value, len(value)) or len(value) != STORED_SIZE + 40:
+            if (not stored_valid(<const uint8_t*><const char*>value, len(value))
+                    or len(value) != STORED_SIZE + 40):
                 raise EngineError(VIEW_DAMAGED, STATUS_RECORD_CORRUPT)
             self.load_plan(value[STORED_SIZE + 8:])
 
@@ -100,7 +109,8 @@ cdef class _EnginePlans(_EngineState):
         self.load_plan(plan_id)
         pending = control_pending(self, tenant, FRAME_ACTIVATION, plan_id, now_us)
         for i in range(self.plans.count):
-            if self.plans.entries[i].image != NULL and bytes(self.plans.entries[i].plan_id[:32]) == plan_id:
+            if (self.plans.entries[i].image != NULL
+                    and bytes(self.plans.entries[i].plan_id[:32]) == plan_id):
                 if self.plans.entries[i].image.header.tenant != tenant:
                     raise Refusal(STATUS_PLAN_UNKNOWN, "plan_id", plan_id.hex())
                 self.plans.entries[i].pins += 1
@@ -114,15 +124,19 @@ cdef class _EnginePlans(_EngineState):
         if not state.known:
             raise Refusal(STATUS_TENANT_UNKNOWN)
 
-    def tenant_settings(self, uint32_t tenant, str name, bytes hash_key, uint32_t time_mode, int64_t now_us, *,
-                        int64_t ahead_us_max=300_000_000, int64_t behind_us_max=691_200_000_000,
-                        int64_t lateness_us_max=86_400_000_000, int64_t session_gap_us=1_800_000_000):
+    def tenant_settings(self, uint32_t tenant, str name, bytes hash_key, uint32_t time_mode,
+                        int64_t now_us, *, int64_t ahead_us_max=300_000_000,
+                        int64_t behind_us_max=691_200_000_000,
+                        int64_t lateness_us_max=86_400_000_000,
+                        int64_t session_gap_us=1_800_000_000):
         cdef kairos_tenant_settings settings
         cdef bytes encoded = name.encode()
         cdef tenant_state state
         self.alive()
-        if tenant >= KAIROS_TENANTS_MAX or not 0 < len(encoded) <= 64 or len(hash_key) != 16 or time_mode > 1:
-            raise ValueError("tenant below 1,024, name of 1 to 64 bytes, hash_key of 16 bytes, time_mode 0 or 1")
+        if (tenant >= KAIROS_TENANTS_MAX or not 0 < len(encoded) <= 64 or len(hash_key) != 16
+                or time_mode > 1):
+            raise ValueError(
+                "tenant below 1,024, name of 1 to 64 bytes, hash_key of 16 bytes, time_mode 0 or 1")
         if min(ahead_us_max, behind_us_max, lateness_us_max, session_gap_us) < 0:
             raise ValueError("times must not be negative")
         publish_read(&self.published, tenant, &state)
@@ -135,9 +149,14 @@ cdef class _EnginePlans(_EngineState):
         settings.session_gap_us = session_gap_us
         settings.tenant = tenant
         settings.time_mode = time_mode
-        if state.known and (bytes(state.settings.hash_key[:16]) != hash_key or state.settings.time_mode != time_mode):
-            raise ValueError("hash_key and time_mode of a tenant never change: its subjects are named and timed by them")
-        return control_pending(self, tenant, FRAME_TENANT, (<const char*>&settings)[:sizeof(settings)], now_us)
+        if (state.known
+                and (bytes(state.settings.hash_key[:16]) != hash_key
+                     or state.settings.time_mode != time_mode)):
+            raise ValueError(
+                "hash_key and time_mode of a tenant never change: "
+                "its subjects are named and timed by them")
+        return control_pending(self, tenant, FRAME_TENANT,
+                               (<const char*>&settings)[:sizeof(settings)], now_us)
 
     def documents(self, uint32_t tenant, entries, int64_t now_us):
         cdef tenant_state state
@@ -148,7 +167,8 @@ cdef class _EnginePlans(_EngineState):
             encoded = key.encode()
             if not 0 < len(encoded) <= 400:
                 raise ValueError(f"the document key {key!r} must have 1 to 400 bytes")
-            parts += [len(encoded).to_bytes(4, "little"), len(value).to_bytes(4, "little"), encoded, value]
+            parts += [len(encoded).to_bytes(4, "little"), len(value).to_bytes(4, "little"), encoded,
+                      value]
         return control_pending(self, tenant, FRAME_DOCUMENTS, b"".join(parts), now_us)
 
     def active_plan(self, uint32_t tenant):
@@ -157,7 +177,8 @@ cdef class _EnginePlans(_EngineState):
         if tenant >= KAIROS_TENANTS_MAX:
             return None
         publish_read(&self.published, tenant, &state)
-        return bytes(state.active.header.plan_id[:32]) if state.known and state.active != NULL else None
+        return (bytes(state.active.header.plan_id[:32]) if state.known
+                and state.active != NULL else None)
 
     def event_time(self, uint32_t tenant):
         cdef tenant_state state
@@ -175,9 +196,11 @@ cdef class _EnginePlans(_EngineState):
         found = []
         for key, value in self.walk(STORE_PLANS, self.tenant_prefix(tenant)):
             body = value[STORED_SIZE:]
-            found.append((int.from_bytes(key[6:], "big"), int.from_bytes(body[:8], "little", signed=True), body[8:40]))
+            found.append((int.from_bytes(key[6:], "big"),
+                          int.from_bytes(body[:8], "little", signed=True), body[8:40]))
         return found
 
     def documents_of(self, uint32_t tenant):
         self.alive()
-        return {key[6:].decode(): value[STORED_SIZE:] for key, value in self.walk(STORE_DOCUMENTS, self.tenant_prefix(tenant))}
+        return {key[6:].decode(): value[STORED_SIZE:]
+                for key, value in self.walk(STORE_DOCUMENTS, self.tenant_prefix(tenant))}

@@ -12,7 +12,8 @@ cdef class _EngineState:
     cdef list texts
     cdef dict slot_names
     cdef bint opened
-    cdef bint failed            # a commit failed: what this process holds in memory is no longer what the log says
+    # a commit failed: what this process holds in memory is no longer what the log says
+    cdef bint failed
 
     def __dealloc__(self):
         self.release()
@@ -59,7 +60,9 @@ cdef class _EngineState:
             raise EngineError("The engine is closed.", STATUS_DRAINING)
 
     def walk(self, uint32_t database, bytes prefix):
-        """Entries of a database under a key prefix, in order; read in ranges that each hold a short transaction."""
+        """Entries of a database under a key prefix, in order; read in ranges that each hold a
+        short transaction.
+        """
         # The view takes no empty key; one zero byte stands before every key.
         key = prefix or b"\0"
         while True:
@@ -84,7 +87,8 @@ cdef class _EngineState:
         must(status)
         try:
             must(store_read_begin(reader))
-            status = store_seek(reader, database, <const char*>key, <uint32_t>len(key), &found, &value)
+            status = store_seek(reader, database, <const char*>key, <uint32_t>len(key), &found,
+                                &value)
             while status == STATUS_OK:
                 if count == 4096:
                     return entries, found.data[:found.size]

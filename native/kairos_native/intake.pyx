@@ -1,5 +1,6 @@
 # Contract in intake.pxd.
-from libc.stdint cimport INT64_MAX, INT64_MIN, UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport (INT64_MAX, INT64_MIN, UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t,
+                          uint64_t)
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy, memset, strlen
 
@@ -15,7 +16,8 @@ cdef extern from "names.h" nogil:
     const char* KAIROS_URGENCY_NAMES[]
 
 
-cdef int32_t intake_fault(wire_fault* fault, int32_t status, const char* field, const uint8_t* seen, uint32_t seen_size) noexcept nogil:
+cdef int32_t intake_fault(wire_fault* fault, int32_t status, const char* field, const uint8_t* seen,
+                          uint32_t seen_size) noexcept nogil:
     fault.status = status
     snprintf(fault.field, sizeof(fault.field), "%s", field)
     fault.seen = seen
@@ -23,7 +25,8 @@ cdef int32_t intake_fault(wire_fault* fault, int32_t status, const char* field, 
     return status
 
 
-cdef int32_t fault_at(wire_fault* fault, int32_t status, const char* list_name, uint32_t index, const uint8_t* seen, uint32_t seen_size) noexcept nogil:
+cdef int32_t fault_at(wire_fault* fault, int32_t status, const char* list_name, uint32_t index,
+                      const uint8_t* seen, uint32_t seen_size) noexcept nogil:
     snprintf(fault.field, sizeof(fault.field), "%s[%u]", list_name, index)
     fault.status = status
     fault.seen = seen
@@ -51,7 +54,8 @@ cdef inline void put_text(kairos_value* value, const uint8_t* text, uint32_t siz
         value.kind = VALUE_STRING
 
 
-cdef inline void put_name(kairos_value* value, const char* const* names, uint8_t number) noexcept nogil:
+cdef inline void put_name(kairos_value* value, const char* const* names,
+                          uint8_t number) noexcept nogil:
     if number:
         put_text(value, <const uint8_t*>names[number], <uint32_t>strlen(names[number]))
 
@@ -62,15 +66,18 @@ cdef inline void put_number(kairos_value* value, uint8_t kind, int64_t number) n
 
 
 # Index of the event field that an attribute sets; UINT32_MAX where the plan does not know it.
-cdef inline uint32_t event_field_of(const plan* image, const wire_attribute* attribute) noexcept nogil:
+cdef inline uint32_t event_field_of(const plan* image,
+                                    const wire_attribute* attribute) noexcept nogil:
     if attribute.name_id:
         if attribute.name_id >= image.event_field_count or attribute.name_id < EVENT_FIELD_FIXED:
             return UINT32_MAX
         return attribute.name_id
-    return plan_find_hashed(image, attribute.name_hash, SPACE_EVENT_FIELD, attribute.name, attribute.name_size)
+    return plan_find_hashed(image, attribute.name_hash, SPACE_EVENT_FIELD, attribute.name,
+                            attribute.name_size)
 
 
-cdef int32_t check_tenant(const kairos_tenant_settings* settings, const uint8_t* tenant_id, uint32_t size, const char* field, wire_fault* fault) noexcept nogil:
+cdef int32_t check_tenant(const kairos_tenant_settings* settings, const uint8_t* tenant_id,
+                          uint32_t size, const char* field, wire_fault* fault) noexcept nogil:
     cdef size_t name_size
     if not size:
         return STATUS_OK
@@ -82,7 +89,8 @@ cdef int32_t check_tenant(const kairos_tenant_settings* settings, const uint8_t*
     return intake_fault(fault, STATUS_TENANT_MISMATCH, field, tenant_id, size)
 
 
-cdef int32_t check_attributes(const plan* image, const wire_event* event, wire_fault* fault) noexcept nogil:
+cdef int32_t check_attributes(const plan* image, const wire_event* event,
+                              wire_fault* fault) noexcept nogil:
     cdef uint32_t fields[KAIROS_EVENT_ATTRIBUTES_MAX]
     cdef uint32_t i, j, field
     cdef uint32_t by_id = 0
@@ -100,7 +108,8 @@ cdef int32_t check_attributes(const plan* image, const wire_event* event, wire_f
         if not fit_type(&value, image.event_fields[field].type):
             return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"attributes", i,
                             event.attributes[i].name, event.attributes[i].name_size)
-    # Two names of one attribute are found by the scanner; a name beside an id only the plan can tell.
+    # Two names of one attribute are found by the scanner; a name beside an id only
+    # the plan can tell.
     if by_id:
         for i in range(event.attribute_count):
             for j in range(i):
@@ -109,11 +118,13 @@ cdef int32_t check_attributes(const plan* image, const wire_event* event, wire_f
     return STATUS_OK
 
 
-cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings* settings, const wire_event* event,
-                                int64_t received_us, wire_fault* fault) noexcept nogil:
+cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings* settings,
+                                const wire_event* event, int64_t received_us,
+                                wire_fault* fault) noexcept nogil:
     cdef uint32_t i, trait
     cdef kairos_value value
-    cdef int32_t status = check_tenant(settings, event.tenant_id, event.tenant_id_size, b"tenant_id", fault)
+    cdef int32_t status = check_tenant(settings, event.tenant_id, event.tenant_id_size,
+                                       b"tenant_id", fault)
     if status != STATUS_OK:
         return status
     if event.has_occurred and settings.time_mode == TIME_MODE_LIVE:
@@ -127,19 +138,23 @@ cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings*
     for i in range(event.trait_count):
         if event.traits[i].name_id:
             return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"traits", i, NULL, 0)
-        trait = plan_find_hashed(image, event.traits[i].name_hash, SPACE_TRAIT, event.traits[i].name, event.traits[i].name_size)
+        trait = plan_find_hashed(image, event.traits[i].name_hash, SPACE_TRAIT,
+                                 event.traits[i].name, event.traits[i].name_size)
         value = event.traits[i].value
         if trait != UINT32_MAX and not fit_type(&value, image.traits[trait].type):
-            return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"traits", i, event.traits[i].name, event.traits[i].name_size)
+            return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"traits", i,
+                            event.traits[i].name, event.traits[i].name_size)
     for i in range(event.consent_count):
-        if plan_find(image, SPACE_PURPOSE, event.consents[i].purpose, event.consents[i].purpose_size) == UINT32_MAX:
-            fault_at(fault, STATUS_CONSENT_PURPOSE_UNKNOWN, b"consents", i, event.consents[i].purpose, event.consents[i].purpose_size)
+        if (plan_find(image, SPACE_PURPOSE, event.consents[i].purpose,
+                      event.consents[i].purpose_size) == UINT32_MAX):
+            fault_at(fault, STATUS_CONSENT_PURPOSE_UNKNOWN, b"consents", i,
+                     event.consents[i].purpose, event.consents[i].purpose_size)
             return STATUS_CONSENT_PURPOSE_UNKNOWN
     return STATUS_OK
 
 
-cdef void intake_event_fields(const plan* image, const wire_event* event, int64_t occurred_us, bint late,
-                              kairos_value* fields) noexcept nogil:
+cdef void intake_event_fields(const plan* image, const wire_event* event, int64_t occurred_us,
+                              bint late, kairos_value* fields) noexcept nogil:
     cdef uint32_t i, field
     memset(fields, 0, image.event_field_count * sizeof(kairos_value))
     put_text(&fields[<int>EVENT_FIELD_TYPE], event.event_type, event.event_type_size)
@@ -164,18 +179,19 @@ cdef void intake_event_fields(const plan* image, const wire_event* event, int64_
             memset(&fields[field], 0, sizeof(kairos_value))
 
 
-cdef int32_t intake_check_decide(const plan* image, const kairos_tenant_settings* settings, const wire_decide* request,
-                                 wire_fault* fault) noexcept nogil:
+cdef int32_t intake_check_decide(const plan* image, const kairos_tenant_settings* settings,
+                                 const wire_decide* request, wire_fault* fault) noexcept nogil:
     cdef uint32_t i, field
     cdef kairos_value value
-    cdef int32_t status = check_tenant(settings, request.tenant_id, request.tenant_id_size, b"subject.tenant_id", fault)
+    cdef int32_t status = check_tenant(settings, request.tenant_id, request.tenant_id_size,
+                                       b"subject.tenant_id", fault)
     if status != STATUS_OK:
         return status
     for i in range(request.attribute_count):
         if request.attributes[i].name_id:
             return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"context.attributes", i, NULL, 0)
-        field = plan_find_hashed(image, request.attributes[i].name_hash, SPACE_CONTEXT_FIELD, request.attributes[i].name,
-                                 request.attributes[i].name_size)
+        field = plan_find_hashed(image, request.attributes[i].name_hash, SPACE_CONTEXT_FIELD,
+                                 request.attributes[i].name, request.attributes[i].name_size)
         value = request.attributes[i].value
         if field != UINT32_MAX and not fit_type(&value, image.context_fields[field].type):
             return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"context.attributes", i,
@@ -183,7 +199,8 @@ cdef int32_t intake_check_decide(const plan* image, const kairos_tenant_settings
     return STATUS_OK
 
 
-cdef void intake_context_fields(const plan* image, const wire_decide* request, kairos_value* fields) noexcept nogil:
+cdef void intake_context_fields(const plan* image, const wire_decide* request,
+                                kairos_value* fields) noexcept nogil:
     cdef uint32_t i, field
     memset(fields, 0, image.context_field_count * sizeof(kairos_value))
     put_name(&fields[<int>CONTEXT_FIELD_CHANNEL], KAIROS_CHANNEL_NAMES, request.channel)
@@ -193,15 +210,16 @@ cdef void intake_context_fields(const plan* image, const wire_decide* request, k
     put_text(&fields[<int>CONTEXT_FIELD_PERSONA], request.persona, request.persona_size)
     put_name(&fields[<int>CONTEXT_FIELD_URGENCY], KAIROS_URGENCY_NAMES, request.urgency)
     for i in range(request.attribute_count):
-        field = plan_find_hashed(image, request.attributes[i].name_hash, SPACE_CONTEXT_FIELD, request.attributes[i].name,
-                                 request.attributes[i].name_size)
+        field = plan_find_hashed(image, request.attributes[i].name_hash, SPACE_CONTEXT_FIELD,
+                                 request.attributes[i].name, request.attributes[i].name_size)
         if field == UINT32_MAX:
             continue
         fields[field] = request.attributes[i].value
         fit_type(&fields[field], image.context_fields[field].type)
 
 
-cdef kairos_value intake_trait(const plan* image, const uint8_t* name, uint32_t name_size, const kairos_value* value) noexcept nogil:
+cdef kairos_value intake_trait(const plan* image, const uint8_t* name, uint32_t name_size,
+                               const kairos_value* value) noexcept nogil:
     cdef kairos_value fitted = value[0]
     cdef uint32_t trait = plan_find(image, SPACE_TRAIT, name, name_size)
     if trait != UINT32_MAX:

@@ -5,4 +5,5 @@ from kairos_native.features cimport feature_view
 
 # Returns the encoded response. `slot_names` are the feature calls by slot id, UTF-8.
 #   Cost: O(slots + entries), several small Python objects
-cdef bytes profile_encode(const feature_view* view, bytes subject_id, list slot_names, uint32_t stored_size)
+cdef bytes profile_encode(const feature_view* view, bytes subject_id, list slot_names,
+                          uint32_t stored_size)

@@ -19,7 +19,8 @@ cdef bytes taken(output* out):
     return out.data[:out.used]
 
 
-# Fields of an Attribute; the value is written even when it is zero, because the oneof tells presence.
+# Fields of an Attribute; the value is written even when it is zero,
+# because the oneof tells presence.
 cdef bytes attribute(bytes name, const kairos_value* value):
     cdef uint8_t buffer[VALUE_SIZE_MAX]
     cdef output out
@@ -68,11 +69,13 @@ cdef list profile_sessions(const kairos_record* record):
     cdef int i
     found = []
     for i in range(KAIROS_SESSIONS_KEPT):
-        session = <const kairos_session*>(place + i * (sizeof(kairos_session) + record.session_slot_size))
+        session = <const kairos_session*>(place
+                                          + i * (sizeof(kairos_session) + record.session_slot_size))
         if session.ordinal:
             found.append((session.last_us, session.ordinal, session.start_us, session.event_count))
     found.sort(reverse=True)
-    return [submessage(7, numbers([(1, ordinal), (2, start), (3, last), (4, count)])) for last, ordinal, start, count in found]
+    return [submessage(7, numbers([(1, ordinal), (2, start), (3, last), (4, count)]))
+            for last, ordinal, start, count in found]
 
 
 # Names of consent purposes by bit, from the dictionary.
@@ -107,11 +110,17 @@ cdef list profile_entries(const plan* image, const kairos_record* record):
                 value.bits = <uint64_t><size_t>(text + entry.name_size)
                 value.size = entry.text_size
             name = text[:entry.name_size]
-            traits.append((name, submessage(8, submessage(1, attribute(name, &value)) + numbers([(2, entry.time_us)]))))
+            traits.append((name,
+                           submessage(8,
+                                      submessage(1, attribute(name, &value))
+                                      + numbers([(2, entry.time_us)]))))
         elif entry.tag == ENTRY_CONSENT and entry.id in names:
             name = names[entry.id]
             status = 1 if entry.value_bits else 2
-            consents.append((entry.id, submessage(9, submessage(1, name) + numbers([(2, status), (3, entry.time_us)]))))
+            consents.append((entry.id,
+                             submessage(9,
+                                        submessage(1, name)
+                                        + numbers([(2, status), (3, entry.time_us)]))))
         offset += entry.size
     traits.sort()
     consents.sort()
@@ -142,7 +151,8 @@ cdef list profile_features(const feature_view* view, list slot_names):
         memset(&time, 0, sizeof(time))
         if image.slots[i].kind in (SLOT_LAST, SLOT_FIRST):
             time = feature_read(view, &source)
-        found.append(profile_feature(slot_names[i], &value, <int64_t>time.bits if time.kind == VALUE_TIME else 0,
+        found.append(profile_feature(slot_names[i], &value,
+                                     <int64_t>time.bits if time.kind == VALUE_TIME else 0,
                                      feature_complete(view, i)))
     for i in range(image.derived_count):
         memset(&source, 0, sizeof(source))
@@ -154,10 +164,13 @@ cdef list profile_features(const feature_view* view, list slot_names):
     return found
 
 
-cdef bytes profile_encode(const feature_view* view, bytes subject_id, list slot_names, uint32_t stored_size):
+cdef bytes profile_encode(const feature_view* view, bytes subject_id, list slot_names,
+                          uint32_t stored_size):
     cdef const kairos_record* record = view.record
     body = submessage(1, subject_id) + numbers([
-        (2, record.first_seen_us), (3, record.last_seen_us), (4, record.event_count), (5, record.session_count),
-        (6, record.late_count), (11, record.sequence_last), (12, view.now_us), (13, stored_size)])
-    parts = profile_sessions(record) + profile_entries(view.image, record) + profile_features(view, slot_names)
+        (2, record.first_seen_us), (3, record.last_seen_us), (4, record.event_count),
+        (5, record.session_count), (6, record.late_count), (11, record.sequence_last),
+        (12, view.now_us), (13, stored_size)])
+    parts = (profile_sessions(record) + profile_entries(view.image, record)
+             + profile_features(view, slot_names))
     return submessage(1, body + b"".join(parts))

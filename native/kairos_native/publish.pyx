@@ -13,8 +13,12 @@ from kairos_native.tenant cimport TENANT_SAME, TENANT_WRITTEN, tenant_state
 cdef extern from *:
     """
     #include <sched.h>
-    static inline uint64_t kairos_acquire(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-    static inline void kairos_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+    static inline uint64_t kairos_acquire(const uint64_t *p) {
+        return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+    }
+    static inline void kairos_release(uint64_t *p, uint64_t v) {
+        __atomic_store_n(p, v, __ATOMIC_RELEASE);
+    }
     static inline void kairos_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
     """
     uint64_t kairos_acquire(const uint64_t* p) noexcept nogil
@@ -33,7 +37,8 @@ cdef void publish_close(publication* published) noexcept nogil:
     published.tenants = NULL
 
 
-cdef void publish_write(publication* published, tenant_state* tenants, uint32_t tenant_count, uint64_t applied_sequence) noexcept nogil:
+cdef void publish_write(publication* published, tenant_state* tenants, uint32_t tenant_count,
+                        uint64_t applied_sequence) noexcept nogil:
     cdef uint64_t version = published.version
     cdef uint32_t i
     kairos_release(&published.version, version + 1)
@@ -46,7 +51,8 @@ cdef void publish_write(publication* published, tenant_state* tenants, uint32_t 
     kairos_release(&published.version, version + 2)
 
 
-cdef uint64_t publish_copy(const publication* published, uint32_t tenant, tenant_state* state) noexcept nogil:
+cdef uint64_t publish_copy(const publication* published, uint32_t tenant,
+                           tenant_state* state) noexcept nogil:
     cdef uint64_t version, applied_sequence
     while True:
         version = kairos_acquire(&published.version)
@@ -60,12 +66,14 @@ cdef uint64_t publish_copy(const publication* published, uint32_t tenant, tenant
             return applied_sequence
 
 
-cdef void publish_read(const publication* published, uint32_t tenant, tenant_state* state) noexcept nogil:
+cdef void publish_read(const publication* published, uint32_t tenant,
+                       tenant_state* state) noexcept nogil:
     publish_copy(published, tenant, state)
 
 
-cdef int32_t publish_begin(const publication* published, store_reader* reader, uint16_t partition, uint32_t tenant,
-                           tenant_state* state, uint64_t* applied_sequence) noexcept nogil:
+cdef int32_t publish_begin(const publication* published, store_reader* reader, uint16_t partition,
+                           uint32_t tenant, tenant_state* state,
+                           uint64_t* applied_sequence) noexcept nogil:
     cdef uint8_t key[META_KEY_SIZE_MAX]
     cdef uint32_t key_size = meta_key(key, partition, 0, b"applied")
     cdef store_value value

@@ -1,4 +1,5 @@
-# Answers that change nothing: evaluation, decision, profile. The event loop's thread only; no Python.
+# Answers that change nothing: evaluation, decision, profile.
+# The event loop's thread only; no Python.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.layout cimport kairos_record
 from kairos_native.publish cimport publication
@@ -10,7 +11,8 @@ from kairos_native.wire cimport wire_fault
 
 
 cdef enum:
-    CAPTURE_PREFIX_SIZE = 12    # before each captured record: its size (uint32), the time of receipt (int64)
+    # before each captured record: its size (uint32), the time of receipt (int64)
+    CAPTURE_PREFIX_SIZE = 12
 
 
 cdef struct reader_core:
@@ -18,7 +20,8 @@ cdef struct reader_core:
     store_reader* reader
     scratch* work
     output answer               # grows to the largest response
-    output records              # decision records captured and not yet taken, each behind CAPTURE_PREFIX_SIZE bytes
+    # decision records captured and not yet taken, each behind CAPTURE_PREFIX_SIZE bytes
+    output records
     uint64_t decision_count     # since open; with the epoch the seed of decision ids
     uint64_t records_lost       # captured while the buffer could not grow
     uint32_t writer_epoch
@@ -27,15 +30,18 @@ cdef struct reader_core:
 
 
 # Evaluates an EvaluateRequest into core.answer.
-#   Errors: public statuses with `fault`; STATUS_STORE_ERROR, STATUS_RECORD_CORRUPT, STATUS_NO_MEMORY
-cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size, int64_t now_us,
-                             wire_fault* fault) noexcept nogil
+#   Errors: public statuses with `fault`; STATUS_STORE_ERROR,
+#           STATUS_RECORD_CORRUPT, STATUS_NO_MEMORY
+cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size,
+                             int64_t now_us, wire_fault* fault) noexcept nogil
 # Decides a DecideRequest into core.answer and captures its record.
-cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size, int64_t now_us,
-                           wire_fault* fault) noexcept nogil
-# Loads the subject's record into work.record; *record NULL when it has none. Ends the read transaction it began.
-cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* identifier, uint32_t identifier_size,
-                         tenant_state* state, uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
+cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size,
+                           int64_t now_us, wire_fault* fault) noexcept nogil
+# Loads the subject's record into work.record; *record NULL when it has none. Ends the read
+# transaction it began.
+cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* identifier,
+                         uint32_t identifier_size, tenant_state* state, uint64_t* applied_sequence,
+                         kairos_record** record, uint32_t* stored_size,
                          wire_fault* fault) noexcept nogil
 # Grows a buffer to hold `size` more bytes.
 cdef int32_t output_room(output* out, size_t size) noexcept nogil

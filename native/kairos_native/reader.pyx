@@ -10,7 +10,8 @@ from kairos_native.commit cimport clock_us
 from kairos_native.decide cimport *
 from kairos_native.features cimport *
 from kairos_native.hash cimport kairos_siphash128
-from kairos_native.intake cimport intake_check_decide, intake_check_event, intake_context_fields, intake_fault
+from kairos_native.intake cimport (intake_check_decide, intake_check_event, intake_context_fields,
+                                   intake_fault)
 from kairos_native.keys cimport SUBJECT_KEY_SIZE, subject_key
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
@@ -27,7 +28,8 @@ cdef enum:
     ANSWER_BASE_SIZE = 512          # ids, counts and tags of one answer
     ANSWER_ITEM_SIZE = 64           # the same of one trigger or decision
     TRIGGERS_ASKED_MAX = 1000
-    RECORDS_SIZE_MAX = 268435456    # decision records in memory; the server refuses decisions long before
+    # decision records in memory; the server refuses decisions long before
+    RECORDS_SIZE_MAX = 268435456
 
 
 cdef int32_t output_room(output* out, size_t size) noexcept nogil:
@@ -44,13 +46,15 @@ cdef int32_t output_room(output* out, size_t size) noexcept nogil:
     return STATUS_OK
 
 
-cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* identifier, uint32_t identifier_size,
-                         tenant_state* state, uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
+cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* identifier,
+                         uint32_t identifier_size, tenant_state* state, uint64_t* applied_sequence,
+                         kairos_record** record, uint32_t* stored_size,
                          wire_fault* fault) noexcept nogil:
     cdef uint8_t key[SUBJECT_KEY_SIZE]
     cdef uint8_t subject_id[16]
     cdef store_value value
-    cdef int32_t status = publish_begin(core.published, core.reader, core.partition, tenant, state, applied_sequence)
+    cdef int32_t status = publish_begin(core.published, core.reader, core.partition, tenant, state,
+                                        applied_sequence)
     record[0] = NULL
     if status != STATUS_OK:
         return intake_fault(fault, status, b"", NULL, 0)
@@ -73,8 +77,9 @@ cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* iden
 
 # ---------------------------------------------------------------- evaluate
 # Reads event and rule set of the request; `wanted` gets trigger numbers.
-cdef int32_t evaluate_scan(reader_core* core, const tenant_state* state, const uint8_t* data, uint32_t size, wire_event* event,
-                           uint32_t* wanted, uint32_t* wanted_count, wire_fault* fault) noexcept nogil:
+cdef int32_t evaluate_scan(reader_core* core, const tenant_state* state, const uint8_t* data,
+                           uint32_t size, wire_event* event, uint32_t* wanted,
+                           uint32_t* wanted_count, wire_fault* fault) noexcept nogil:
     cdef const uint8_t* cursor = data
     cdef const uint8_t* item
     cdef uint32_t item_kind, item_size
@@ -103,7 +108,8 @@ cdef int32_t evaluate_scan(reader_core* core, const tenant_state* state, const u
     return STATUS_OK if found else intake_fault(fault, STATUS_EVENT_MISSING, b"event", NULL, 0)
 
 
-cdef int32_t evaluate_answer(reader_core* core, const event_outcome* outcome, const uint32_t* wanted, uint32_t wanted_count,
+cdef int32_t evaluate_answer(reader_core* core, const event_outcome* outcome,
+                             const uint32_t* wanted, uint32_t wanted_count,
                              uint64_t applied_sequence, int64_t now_us) noexcept nogil:
     cdef const plan* image = outcome.image
     cdef size_t size = ANSWER_BASE_SIZE
@@ -131,8 +137,8 @@ cdef int32_t evaluate_answer(reader_core* core, const event_outcome* outcome, co
     return STATUS_OUTPUT_FULL if core.answer.overflow else STATUS_OK
 
 
-cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size, int64_t now_us,
-                             wire_fault* fault) noexcept nogil:
+cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size,
+                             int64_t now_us, wire_fault* fault) noexcept nogil:
     cdef tenant_state state
     cdef wire_event event
     cdef event_outcome outcome
@@ -145,14 +151,15 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
     cdef int32_t status
     publish_read(core.published, tenant, &state)
     if state.active == NULL:
-        return intake_fault(fault, STATUS_PLAN_MISSING if state.known else STATUS_TENANT_UNKNOWN, b"", NULL, 0)
+        return intake_fault(fault, STATUS_PLAN_MISSING if state.known else STATUS_TENANT_UNKNOWN,
+                            b"", NULL, 0)
     memset(&event, 0, sizeof(event))
     status = evaluate_scan(core, &state, data, size, &event, wanted, &wanted_count, fault)
     if status == STATUS_OK:
         status = intake_check_event(state.active, &state.settings, &event, now_us, fault)
     if status == STATUS_OK:
-        status = reader_load(core, tenant, event.subject_id, event.subject_id_size, &state, &applied_sequence, &record,
-                             &stored_size, fault)
+        status = reader_load(core, tenant, event.subject_id, event.subject_id_size, &state,
+                             &applied_sequence, &record, &stored_size, fault)
     if status != STATUS_OK:
         return status
     if record == NULL:
@@ -162,15 +169,17 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
         before = core.work.before
     occurred_us = event.occurred_us if event.has_occurred else now_us
     memset(&outcome, 0, sizeof(outcome))
-    change_event(&state, &event, occurred_us, now_us, applied_sequence + 1, core.work, core.kernel, record, before, &outcome)
+    change_event(&state, &event, occurred_us, now_us, applied_sequence + 1, core.work, core.kernel,
+                 record, before, &outcome)
     status = evaluate_answer(core, &outcome, wanted, wanted_count, applied_sequence, now_us)
     return status if status == STATUS_OK else intake_fault(fault, status, b"", NULL, 0)
 
 
 # ---------------------------------------------------------------- decide
-# The moment of a decision: the clock of a live tenant; of an event-time tenant its event time, or a later one if asked.
-cdef int32_t decide_moment(const tenant_state* state, bint has_at, int64_t at_us, int64_t now_us, const char* field,
-                           int64_t* moment_us, wire_fault* fault) noexcept nogil:
+# The moment of a decision: the clock of a live tenant; of an event-time tenant its event time, or a
+# later one if asked.
+cdef int32_t decide_moment(const tenant_state* state, bint has_at, int64_t at_us, int64_t now_us,
+                           const char* field, int64_t* moment_us, wire_fault* fault) noexcept nogil:
     moment_us[0] = now_us if state.settings.time_mode == TIME_MODE_LIVE else state.event_time_us
     if not has_at:
         return STATUS_OK
@@ -180,7 +189,8 @@ cdef int32_t decide_moment(const tenant_state* state, bint has_at, int64_t at_us
     return STATUS_OK
 
 
-cdef void decide_identify(reader_core* core, const tenant_state* state, decide_input* choice) noexcept nogil:
+cdef void decide_identify(reader_core* core, const tenant_state* state,
+                          decide_input* choice) noexcept nogil:
     cdef uint64_t seed[2]
     core.decision_count += 1
     seed[0] = core.decision_count
@@ -188,18 +198,22 @@ cdef void decide_identify(reader_core* core, const tenant_state* state, decide_i
     kairos_siphash128(state.settings.hash_key, seed, 16, choice.decision_id)
 
 
-# Keeps the record for the writer, behind its size and the time of receipt. Answers do not wait for it; what cannot be kept is
-# counted. The moment of a decision may lie in any future that the caller names, so it is no time of receipt.
-cdef void decide_capture(reader_core* core, const decide_input* choice, uint32_t tenant, int64_t received_us, int64_t processing_us,
-                         const uint8_t* request, uint32_t request_size) noexcept nogil:
+# Keeps the record for the writer, behind its size and the time of receipt. Answers do not wait for
+# it; what cannot be kept is counted. The moment of a decision may lie in any future that the caller
+# names, so it is no time of receipt.
+cdef void decide_capture(reader_core* core, const decide_input* choice, uint32_t tenant,
+                         int64_t received_us, int64_t processing_us, const uint8_t* request,
+                         uint32_t request_size) noexcept nogil:
     cdef const kairos_index* index = &choice.image.indexes[<int>INDEX_DECIDE]
-    cdef size_t size = sizeof(kairos_decision) + index.column_count * sizeof(kairos_value) + request_size + core.answer.used
+    cdef size_t size = (sizeof(kairos_decision) + index.column_count * sizeof(kairos_value)
+                        + request_size + core.answer.used)
     cdef size_t start = core.records.used
     cdef uint32_t i, record_size = 0
     for i in range(index.column_count):
         if core.work.values[i].kind == VALUE_STRING:
             size += core.work.values[i].size
-    size += choice.image.placements[choice.placement].source_count * sizeof(float) + CAPTURE_PREFIX_SIZE
+    size += (choice.image.placements[choice.placement].source_count * sizeof(float)
+             + CAPTURE_PREFIX_SIZE)
     if start + size > RECORDS_SIZE_MAX or output_room(&core.records, size) != STATUS_OK:
         core.records_lost += 1
         return
@@ -211,8 +225,8 @@ cdef void decide_capture(reader_core* core, const decide_input* choice, uint32_t
     memcpy(core.records.data + start, &record_size, 4)
 
 
-cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size, int64_t now_us,
-                           wire_fault* fault) noexcept nogil:
+cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size,
+                           int64_t now_us, wire_fault* fault) noexcept nogil:
     cdef tenant_state state
     cdef wire_decide request
     cdef decide_input choice
@@ -226,18 +240,21 @@ cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* da
     memset(&request, 0, sizeof(request))
     status = wire_scan_decide(data, size, &request, &core.work.message, fault)
     if status == STATUS_OK:
-        status = reader_load(core, tenant, request.subject_id, request.subject_id_size, &state, &choice.applied_sequence,
-                             &record, &stored_size, fault)
+        status = reader_load(core, tenant, request.subject_id, request.subject_id_size, &state,
+                             &choice.applied_sequence, &record, &stored_size, fault)
     if status == STATUS_OK:
         status = intake_check_decide(state.active, &state.settings, &request, fault)
     if status == STATUS_OK:
-        status = decide_moment(&state, request.has_at != 0, request.at_us, now_us, b"at_time_us", &choice.now_us, fault)
+        status = decide_moment(&state, request.has_at != 0, request.at_us, now_us, b"at_time_us",
+                               &choice.now_us, fault)
     if status != STATUS_OK:
         return status
     choice.image = state.active
-    choice.placement = plan_find(state.active, SPACE_PLACEMENT, request.placement, request.placement_size)
+    choice.placement = plan_find(state.active, SPACE_PLACEMENT, request.placement,
+                                 request.placement_size)
     if choice.placement == UINT32_MAX:
-        return intake_fault(fault, STATUS_PLACEMENT_UNKNOWN, b"context.placement", request.placement, request.placement_size)
+        return intake_fault(fault, STATUS_PLACEMENT_UNKNOWN, b"context.placement",
+                            request.placement, request.placement_size)
     choice.max_variants = request.max_variants
     choice.require_consent = request.require_consent
     choice.consent_granted = record.consent_granted if record != NULL else 0

@@ -124,7 +124,8 @@ static inline double kairos_add_weighted(double sum, double weight, double value
 
 /* The kernels below add the same products in the same order for each candidate; they differ in how
  * many candidates they carry at once, which no candidate can see. A block of candidates stays in
- * registers while all features pass. `stride` candidates have weights, `width` of them are scored. */
+ * registers while all features pass. `stride` candidates have weights, `width` of them are
+ * scored. */
 static inline void kairos_linear_portable(const float *weights, uint32_t stride, uint32_t width,
                                           const float *features, uint32_t feature_count,
                                           const float *bias, float *scores) {

@@ -1,4 +1,5 @@
-# Working memory of one thread, sized to the plan in use, so that a request takes nothing from the heap.
+# Working memory of one thread, sized to the plan in use,
+# so that a request takes nothing from the heap.
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from kairos_native.layout cimport kairos_value
 from kairos_native.plan cimport plan
@@ -6,7 +7,8 @@ from kairos_native.view cimport arena
 
 
 cdef struct scratch:
-    uint8_t plan_id[32]         # the plan that the sizes below fit; an address could be given to another plan
+    # the plan that the sizes below fit; an address could be given to another plan
+    uint8_t plan_id[32]
     const plan* image           # where it is; NULL: none yet
     arena message               # names and lists of the message being scanned
     kairos_value* fields        # image.event_field_count
@@ -17,7 +19,8 @@ cdef struct scratch:
     uint32_t* rules             # rules of the longest index
     uint32_t* numbers           # trigger numbers, as many
     float* features             # score features of the widest placement
-    float* scores               # candidates of the widest placement, rounded up to 16, 64-byte aligned
+    # candidates of the widest placement, rounded up to 16, 64-byte aligned
+    float* scores
     float* biases               # bias of every candidate of the plan, in the plan's order
     uint8_t* record             # KAIROS_RECORD_SIZE_MAX bytes: the record being changed
     uint8_t* before             # the same before the event

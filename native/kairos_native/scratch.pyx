@@ -67,7 +67,8 @@ cdef void scratch_free(scratch* work) noexcept nogil:
 
 
 cdef int32_t scratch_fit(scratch* work, const plan* image) noexcept nogil:
-    cdef uint32_t columns = 1, word_count = 8, rule_count = 1, sources = 1, stride = 16, candidates = 0, i
+    cdef uint32_t columns = 1, word_count = 8, rule_count = 1
+    cdef uint32_t sources = 1, stride = 16, candidates = 0, i
     cdef const kairos_index* index
     if work.image != NULL and memcmp(work.plan_id, image.header.plan_id, 32) == 0:
         work.image = image
@@ -81,7 +82,8 @@ cdef int32_t scratch_fit(scratch* work, const plan* image) noexcept nogil:
     for i in range(image.placement_count):
         sources = max(sources, image.placements[i].source_count)
         stride = max(stride, image.placements[i].weight_stride)
-        candidates = max(candidates, image.placements[i].candidate_first + image.placements[i].weight_stride)
+        candidates = max(candidates,
+                         image.placements[i].candidate_first + image.placements[i].weight_stride)
     work.fields = <kairos_value*>lines(image.event_field_count * sizeof(kairos_value))
     work.context = <kairos_value*>lines(image.context_field_count * sizeof(kairos_value))
     work.values = <kairos_value*>lines(columns * sizeof(kairos_value))
@@ -92,8 +94,10 @@ cdef int32_t scratch_fit(scratch* work, const plan* image) noexcept nogil:
     work.features = <float*>lines(sources * 4)
     work.scores = <float*>lines(stride * 4)
     work.biases = <float*>lines(candidates * 4)
-    if (work.fields == NULL or work.context == NULL or work.values == NULL or work.words == NULL or work.rule_bits == NULL
-            or work.rules == NULL or work.numbers == NULL or work.features == NULL or work.scores == NULL or work.biases == NULL):
+    if (work.fields == NULL or work.context == NULL or work.values == NULL or work.words == NULL
+            or work.rule_bits == NULL
+            or work.rules == NULL or work.numbers == NULL or work.features == NULL
+            or work.scores == NULL or work.biases == NULL):
         scratch_drop(work)
         return STATUS_NO_MEMORY
     for i in range(image.placement_count):
@@ -104,7 +108,9 @@ cdef int32_t scratch_fit(scratch* work, const plan* image) noexcept nogil:
 
 
 # Biases stand together for the vector kernels; in the image they stand with their candidates.
-cdef void scratch_biases(scratch* work, const plan* image, const kairos_placement* placement) noexcept nogil:
+cdef void scratch_biases(scratch* work, const plan* image,
+                         const kairos_placement* placement) noexcept nogil:
     cdef uint32_t i
     for i in range(placement.candidate_count):
-        work.biases[placement.candidate_first + i] = image.candidates[placement.candidate_first + i].bias
+        work.biases[placement.candidate_first + i] = image.candidates[placement.candidate_first
+                                                                      + i].bias

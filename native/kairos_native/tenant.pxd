@@ -1,4 +1,5 @@
-# What the core knows of one tenant; the writer's copy and the copy published to readers have the same shape.
+# What the core knows of one tenant; the writer's copy and the copy published to readers
+# have the same shape.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.features cimport slot_birth
 from kairos_native.layout cimport kairos_tenant_settings
@@ -16,7 +17,8 @@ cdef struct tenant_state:
     kairos_tenant_settings settings
     const plan* active              # NULL: no plan was activated yet
     const slot_birth* births        # birth_count entries, at least active.slot_count
-    int64_t event_time_us           # highest occurred time of the accepted events; event-time tenants run on it
+    # highest occurred time of the accepted events; event-time tenants run on it
+    int64_t event_time_us
     uint64_t activation_sequence    # log sequence of the activation of `active`
     uint64_t sequence_last          # log sequence of the record that last changed this state
     uint32_t birth_count
@@ -24,15 +26,17 @@ cdef struct tenant_state:
     uint32_t changed                # enum tenant_change
 
 
-# The present of an event: received time for a live tenant, the highest occurred time so far for an event-time tenant.
-cdef inline int64_t tenant_now(const tenant_state* tenant, int64_t occurred_us, int64_t received_us) noexcept nogil:
+# The present of an event: received time for a live tenant, the highest occurred time so far for an
+# event-time tenant.
+cdef inline int64_t tenant_now(const tenant_state* tenant, int64_t occurred_us,
+                               int64_t received_us) noexcept nogil:
     if tenant.settings.time_mode == 0:
         return received_us
     return occurred_us if occurred_us > tenant.event_time_us else tenant.event_time_us
 
 
-# One loaded plan; `image` NULL marks a free place. Places are added by one thread and read by another: the count is raised
-# after its place is filled.
+# One loaded plan; `image` NULL marks a free place. Places are added by one thread and read by
+# another: the count is raised after its place is filled.
 cdef struct plan_entry:
     uint8_t plan_id[32]
     plan* image
@@ -48,10 +52,14 @@ cdef enum:
 
 cdef plan* plan_table_find(const plan_table* plans, const uint8_t* plan_id) noexcept nogil
 # Reads all tenants from the view, inside its write transaction.
-#   Errors: STATUS_RECORD_CORRUPT, STATUS_PLAN_UNKNOWN (an active plan is not loaded), STATUS_NO_MEMORY
-cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partition, const plan_table* plans) noexcept nogil
+#   Errors: STATUS_RECORD_CORRUPT, STATUS_PLAN_UNKNOWN (an active plan is not
+#           loaded), STATUS_NO_MEMORY
+cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partition,
+                             const plan_table* plans) noexcept nogil
 # Writes the changed ones among the first `tenant_count`.
-cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition) noexcept nogil
+cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view,
+                           uint16_t partition) noexcept nogil
 # Makes `image` the active plan: slots that the plan before did not keep up to date are born now.
 #   Errors: STATUS_NO_MEMORY
-cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence, int64_t received_us) noexcept nogil
+cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence,
+                             int64_t received_us) noexcept nogil

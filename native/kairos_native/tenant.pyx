@@ -30,7 +30,8 @@ cdef plan* plan_table_find(const plan_table* plans, const uint8_t* plan_id) noex
     return NULL
 
 
-cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t size, const plan_table* plans) noexcept nogil:
+cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t size,
+                            const plan_table* plans) noexcept nogil:
     cdef const tenant_stored* kept = <const tenant_stored*>(data + STORED_SIZE)
     cdef tenant_state* tenant
     cdef slot_birth* births
@@ -42,7 +43,8 @@ cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t s
     births = <slot_birth*>malloc(kept.birth_count * sizeof(slot_birth) + 8)
     if births == NULL:
         return STATUS_NO_MEMORY
-    memcpy(births, data + STORED_SIZE + sizeof(tenant_stored), kept.birth_count * sizeof(slot_birth))
+    memcpy(births, data + STORED_SIZE + sizeof(tenant_stored),
+           kept.birth_count * sizeof(slot_birth))
     tenant = &tenants[kept.settings.tenant]
     tenant.settings = kept.settings
     tenant.event_time_us = kept.event_time_us
@@ -59,13 +61,15 @@ cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t s
     return STATUS_OK
 
 
-cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partition, const plan_table* plans) noexcept nogil:
+cdef int32_t tenants_restore(tenant_state* tenants, store* view, uint16_t partition,
+                             const plan_table* plans) noexcept nogil:
     cdef uint8_t key[META_KEY_SIZE_MAX]
     cdef uint32_t tenant
     cdef store_value value
     cdef int32_t status
     for tenant in range(<uint32_t>KAIROS_TENANTS_MAX):
-        status = store_write_get(view, STORE_META, key, meta_key(key, partition, tenant, b"state"), &value)
+        status = store_write_get(view, STORE_META, key, meta_key(key, partition, tenant, b"state"),
+                                 &value)
         if status == STATUS_STORE_NOT_FOUND:
             continue
         if status == STATUS_OK:
@@ -92,16 +96,19 @@ cdef int32_t tenant_flush(tenant_state* tenant, store* view, uint16_t partition)
         kept.has_plan = 1
         memcpy(kept.plan_id, tenant.active.header.plan_id, 32)
     if tenant.birth_count:
-        memcpy(value + STORED_SIZE + sizeof(tenant_stored), tenant.births, tenant.birth_count * sizeof(slot_birth))
+        memcpy(value + STORED_SIZE + sizeof(tenant_stored), tenant.births,
+               tenant.birth_count * sizeof(slot_birth))
     stored_seal(value, size, tenant.sequence_last)
-    status = store_put(view, STORE_META, key, meta_key(key, partition, tenant.settings.tenant, b"state"),
-                       value, STORED_SIZE + size)
+    status = store_put(view, STORE_META, key,
+                       meta_key(key, partition, tenant.settings.tenant, b"state"), value,
+                       STORED_SIZE + size)
     free(value)
     tenant.changed = TENANT_WRITTEN
     return status
 
 
-cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view, uint16_t partition) noexcept nogil:
+cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* view,
+                           uint16_t partition) noexcept nogil:
     cdef uint32_t tenant
     cdef int32_t status
     for tenant in range(tenant_count):
@@ -112,16 +119,19 @@ cdef int32_t tenants_flush(tenant_state* tenants, uint32_t tenant_count, store* 
     return STATUS_OK
 
 
-# A slot that the plan before did not keep up to date knows nothing of what happened meanwhile: it is born (again) now.
+# A slot that the plan before did not keep up to date knows nothing of what happened meanwhile: it
+# is born (again) now.
 cdef inline bint slot_kept(const plan* image, uint32_t slot_id) noexcept nogil:
     return image != NULL and slot_id < image.slot_count and image.slots[slot_id].kind != 0
 
 
-cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence, int64_t received_us) noexcept nogil:
+cdef int32_t tenant_activate(tenant_state* tenant, const plan* image, uint64_t sequence,
+                             int64_t received_us) noexcept nogil:
     cdef uint32_t count = max(image.slot_count, tenant.birth_count)
     cdef slot_birth* births
     cdef uint32_t i
-    # The births before stay where they are: a reader may hold them. They are a few bytes per feature and activation.
+    # The births before stay where they are: a reader may hold them. They are a few bytes per
+    # feature and activation.
     births = <slot_birth*>calloc(count + 1, sizeof(slot_birth))
     if births == NULL:
         return STATUS_NO_MEMORY

@@ -7,7 +7,8 @@ from kairos_native.features cimport record_seal
 from kairos_native.keys cimport SUBJECT_KEY_SIZE
 from kairos_native.layout cimport kairos_record
 from kairos_native.limits cimport KAIROS_COMMIT_RECORDS_MAX, KAIROS_RECORD_SIZE_MAX
-from kairos_native.status cimport STATUS_ARENA_FULL, STATUS_NO_MEMORY, STATUS_OK, STATUS_STORE_NOT_FOUND
+from kairos_native.status cimport (STATUS_ARENA_FULL, STATUS_NO_MEMORY, STATUS_OK,
+                                   STATUS_STORE_NOT_FOUND)
 from kairos_native.store cimport STORE_SUBJECTS, store, store_put, store_value, store_write_get
 from kairos_native.view cimport arena_take
 
@@ -45,7 +46,8 @@ cdef void working_close(working_set* records) noexcept nogil:
 
 
 cdef bint working_full(const working_set* records) noexcept nogil:
-    return records.count >= SUBJECTS_MAX or records.records.size - records.records.used < 2 * KAIROS_RECORD_SIZE_MAX
+    return (records.count >= SUBJECTS_MAX
+            or records.records.size - records.records.used < 2 * KAIROS_RECORD_SIZE_MAX)
 
 
 cdef working_record* working_find(working_set* records, const uint8_t* key) noexcept nogil:
@@ -69,7 +71,8 @@ cdef working_record* working_find(working_set* records, const uint8_t* key) noex
     return &records.table[position]
 
 
-cdef int32_t working_keep(working_set* records, working_record* place, const kairos_record* record) noexcept nogil:
+cdef int32_t working_keep(working_set* records, working_record* place,
+                          const kairos_record* record) noexcept nogil:
     cdef uint32_t capacity
     cdef void* memory
     if record.record_size > place.capacity:
@@ -84,8 +87,8 @@ cdef int32_t working_keep(working_set* records, working_record* place, const kai
 
 
 cdef int compare_places(const void* left, const void* right) noexcept nogil:
-    return memcmp((<const working_record* const*>left)[0].key, (<const working_record* const*>right)[0].key,
-                  SUBJECT_KEY_SIZE)
+    return memcmp((<const working_record* const*>left)[0].key,
+                  (<const working_record* const*>right)[0].key, SUBJECT_KEY_SIZE)
 
 
 cdef inline void working_sort(working_set* records) noexcept nogil:
@@ -123,7 +126,8 @@ cdef int32_t working_flush(working_set* records, store* view) noexcept nogil:
         place = records.places[i]
         if status == STATUS_OK and place.record != NULL:
             record_seal(place.record)
-            status = store_put(view, STORE_SUBJECTS, place.key, SUBJECT_KEY_SIZE, place.record, place.record.record_size)
+            status = store_put(view, STORE_SUBJECTS, place.key, SUBJECT_KEY_SIZE, place.record,
+                               place.record.record_size)
         place.used = 0
         place.record = NULL
     records.count = 0

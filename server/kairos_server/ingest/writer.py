@@ -156,7 +156,8 @@ class Writer:
         taken_us = (time.perf_counter_ns() - started) / 1e3
         record_count = sum(entry.pending.record_count for entry in entries)
         if record_count and error is None:
-            # A transaction has a cost of its own, so that only groups tell what one more record costs.
+            # A transaction has a cost of its own, so that only groups tell what one
+            # more record costs.
             sample = applied_ns / 1e3 / record_count
             if record_count >= 64 or sample < self._apply_us:
                 self._apply_us += _APPLY_WEIGHT * (sample - self._apply_us)
