@@ -1,9 +1,9 @@
 """Microseconds per event of the matcher, rule numbers included, against a compiled loop over
 predicates.
 
-Run: pytest -s -o python_functions=bench_match tests/bench/bench_match.py. Every case asserts the answers of some events
-first. Each figure is the median of interleaved
-runs of matcher and control; the line printed is `name value control ratio`.
+Run: pytest -s -o python_functions=bench_match tests/bench/bench_match.py. Every case asserts the
+answers of some events first. Each figure is the median of interleaved runs of matcher and control;
+the line printed is `name value control ratio`.
 """
 
 import random

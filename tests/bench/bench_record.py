@@ -1,6 +1,8 @@
-"""Nanoseconds of applying an event to a record with 12 slots, of reading a source, and bytes of a typical record.
+"""Nanoseconds of applying an event to a record with 12 slots, of reading a source,
+and bytes of a typical record.
 
-Run: python tests/bench/bench_record.py. Prints the best of several rounds. The counts are asserted before times are printed.
+Run: python tests/bench/bench_record.py. Prints the best of several rounds. The counts are asserted
+before times are printed.
 """
 
 import sys
@@ -121,7 +123,8 @@ def main() -> None:
     for _ in range(20_000):
         loaded.load(plan, stored)
     report(
-        f"record_load with the call from Python: {(time.perf_counter_ns() - start_ns) / 20_000:6.0f} ns"
+        "record_load with the call from Python: "
+        f"{(time.perf_counter_ns() - start_ns) / 20_000:6.0f} ns"
     )
     report(f"bytes of a record with 12 slots, 1 trait, 4 consents: {len(stored)}")
 

@@ -1,7 +1,9 @@
-"""Linear scores of 1,000 candidates by 64 features, float32, against NumPy; not collected by pytest.
+"""Linear scores of 1,000 candidates by 64 features, float32, against NumPy;
+not collected by pytest.
 
-Run: python tests/bench/bench_score.py. Prints the best of several rounds, which other work on the machine disturbs least.
-The answers of all kernels and of NumPy's order of magnitude are asserted before anything is timed.
+Run: python tests/bench/bench_score.py. Prints the best of several rounds, which other work on the
+machine disturbs least. The answers of all kernels and of NumPy's order of magnitude are asserted
+before anything is timed.
 """
 
 import sys
@@ -69,10 +71,12 @@ def main() -> None:
     assert len(answers) == 1, "kernels disagree"
     report(f"numpy A @ w                : {best_us(lambda: matrix @ features, 1):7.2f} us")
     report(
-        f"numpy A @ w, logistic, top10: {best_us(lambda: logistic_top10(matrix, features), 1):6.2f} us"
+        "numpy A @ w, logistic, top10: "
+        f"{best_us(lambda: logistic_top10(matrix, features), 1):6.2f} us"
     )
     report(
-        f"exp                        : {best_us(lambda: score_door.exp_repeat(-0.7, 100_000), 100_000) * 1000:7.2f} ns"
+        "exp                        : "
+        f"{best_us(lambda: score_door.exp_repeat(-0.7, 100_000), 100_000) * 1000:7.2f} ns"
     )
 
 

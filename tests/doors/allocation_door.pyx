@@ -1,4 +1,6 @@
-"""Counts every allocation that Python makes while a function runs: raw memory, memory, and objects."""
+"""Counts every allocation that Python makes while a function runs: raw memory,
+memory, and objects.
+"""
 
 
 cdef extern from *:
@@ -7,7 +9,8 @@ cdef extern from *:
 
     static PyMemAllocatorEx counted_below[3];
     static long long counted_calls;
-    /* What the allocator of objects does not take itself, large ones, it asks of raw memory: that is one allocation. */
+    /* What the allocator of objects does not take itself, large ones, it asks of raw memory: that
+     * is one allocation. */
     static __thread int counted_depth;
 
     static void counted_enter(void) {
@@ -41,7 +44,8 @@ cdef extern from *:
         for (int domain = 0; domain < 3; domain++) {
             PyMem_GetAllocator((PyMemAllocatorDomain)domain, &counted_below[domain]);
             PyMemAllocatorEx counting = {
-                &counted_below[domain], counted_malloc, counted_calloc, counted_realloc, counted_free,
+                &counted_below[domain], counted_malloc, counted_calloc, counted_realloc,
+                counted_free,
             };
             PyMem_SetAllocator((PyMemAllocatorDomain)domain, &counting);
         }
@@ -59,7 +63,9 @@ cdef extern from *:
 
 
 def counted(function):
-    """Returns the function's result and how many allocations were made, short-lived ones included."""
+    """Returns the function's result and how many allocations were made,
+    short-lived ones included.
+    """
     cdef long long calls
     counted_begin()
     try:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and runs the fuzzer of the wire scanner: run_wire.sh [seconds] [seed] [file for the corpus].
+# Builds and runs the fuzzer of the wire scanner: run_wire.sh [seconds] [seed] [corpus file].
 # Prints seed, executions and findings; status 1 on a finding. HEADERS names another copy of
 # native/kairos_native.
 # VALGRIND=1 runs the corpus, and some mutations of it, under valgrind without the sanitizers: it
