@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = (".py", ".pyx", ".pxd", ".pxi", ".h", ".c", ".proto", ".sh")
+SOURCES = (".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".c", ".proto", ".sh")
 GENERATED = re.compile(r"_pb2(_grpc)?\.pyi?$|^tests/doors/.*\.c$|^native/kairos_native/\w+\.c$")
 
 
