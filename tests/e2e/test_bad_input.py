@@ -160,7 +160,7 @@ def test_a_bad_event_is_refused_with_reason_and_field(call, reason):
     assert error.description
 
 
-@pytest.mark.parametrize("count, reason", [(0, "BATCH_EMPTY"), (1001, "BATCH_TOO_LARGE")])
+@pytest.mark.parametrize(("count", "reason"), [(0, "BATCH_EMPTY"), (1001, "BATCH_TOO_LARGE")])
 def test_a_batch_of_a_wrong_size_is_refused_whole(call, count, reason):
     batch = ingest_service_pb2.IngestBatchRequest(events=[event() for _ in range(count)])
     failure = refused(call, "IngestBatch", batch)
@@ -186,7 +186,7 @@ def test_a_message_over_the_limit_is_refused(call):
 
 
 @pytest.mark.parametrize(
-    "condition, hint",
+    ("condition", "hint"),
     [
         ('event.type == "x" && profile.engagment_score > 0.7', "engagement_score"),
         ('event.time_on_page > "long"', "time_on_page"),
