@@ -66,8 +66,14 @@ class Engine:
 
     @staticmethod
     def open(
-        folder: str, *, partition: int = 0, map_size: int = 1 << 36, segment_size: int = 1 << 26,
-        now_us: int, kernel: str = "", texts: Mapping[str, str] | None = None,
+        folder: str,
+        *,
+        partition: int = 0,
+        map_size: int = 1 << 36,
+        segment_size: int = 1 << 26,
+        now_us: int,
+        kernel: str = "",
+        texts: Mapping[str, str] | None = None,
     ) -> Engine:
         """Opens or creates the data folder, recovers the log, and brings the view up to date.
 
@@ -85,8 +91,16 @@ class Engine:
         Raises Refusal for the whole request.
         """
     def tenant_settings(
-        self, tenant: int, name: str, hash_key: bytes, time_mode: int, now_us: int, *,
-        ahead_us_max: int = ..., behind_us_max: int = ..., lateness_us_max: int = ...,
+        self,
+        tenant: int,
+        name: str,
+        hash_key: bytes,
+        time_mode: int,
+        now_us: int,
+        *,
+        ahead_us_max: int = ...,
+        behind_us_max: int = ...,
+        lateness_us_max: int = ...,
         session_gap_us: int = ...,
     ) -> Pending:
         """A record that creates a tenant or changes its settings. hash_key (16 bytes)
@@ -152,8 +166,9 @@ class Engine:
         """
     def dump(self, database: str) -> Iterator[tuple[bytes, bytes]]:
         """Sorted (key, value) of one database: meta, subjects, documents, plans or dedupe."""
-    def log_records(self, sequence: int,
-                    kind: int = 0) -> list[tuple[int, int, int, int, int, bytes]]:
+    def log_records(
+        self, sequence: int, kind: int = 0
+    ) -> list[tuple[int, int, int, int, int, bytes]]:
         """Durable log records from a position on: (sequence, kind, tenant, occurred_us,
         received_us, payload); kind 0: all.
         """
