@@ -407,6 +407,7 @@ cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
 cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker,
                            uint8_t* plan_id, uint64_t* failed_sequence) noexcept nogil:
     cdef replay run
+    cdef uint64_t left
     cdef int32_t status = STATUS_OK, finished
     memset(&run, 0, sizeof(run))
     run.marker = marker
@@ -417,9 +418,9 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
     if run.reader == NULL:
         return STATUS_OK if status == STATUS_LOG_END else status
     while status == STATUS_OK:
-        finished = store_reserve(state.core.view,
-                                 RESERVE_BASE
-                                 + <uint64_t>KAIROS_COMMIT_RECORDS_MAX * RESERVE_PER_RECORD)
+        left = log_sequence_last(state.log) - state.core.applied_sequence
+        left = min(left, <uint64_t>KAIROS_COMMIT_RECORDS_MAX)
+        finished = store_reserve(state.core.view, RESERVE_BASE + left * RESERVE_PER_RECORD)
         if finished == STATUS_OK:
             finished = store_write_begin(state.core.view)
         if finished != STATUS_OK:

@@ -43,13 +43,6 @@ cdef class _EnginePlans(_EngineState):
                 return i
         return self.plans.count
 
-    cdef bint image_in_work(self, const plan* image):
-        """The scratch memory of either thread is cut to this plan; another plan at its address
-        would be taken for it.
-        """
-        return (self.state.core.work.image == image
-                or (self.reader.work != NULL and self.reader.work.image == image))
-
     # Frees plans that no tenant uses and no record on its way names.
     cdef unload_plans(self):
         cdef tenant_state tenant
@@ -65,8 +58,7 @@ cdef class _EnginePlans(_EngineState):
                 used.add(<size_t>tenant.active)
         for i in range(self.plans.count):
             if (self.plans.entries[i].image != NULL and self.plans.entries[i].pins == 0
-                    and <size_t>self.plans.entries[i].image not in used
-                    and not self.image_in_work(self.plans.entries[i].image)):
+                    and <size_t>self.plans.entries[i].image not in used):
                 image = self.plans.entries[i].image
                 self.plans.entries[i].image = NULL
                 plan_free(image)

@@ -25,9 +25,25 @@ cdef int32_t intake_fault(wire_fault* fault, int32_t status, const char* field, 
     return status
 
 
+# The field of the message that a value came in.
+cdef const char* value_field(const wire_attribute* attribute) noexcept nogil:
+    if attribute.value.kind == VALUE_BOOL:
+        return b"bool_value"
+    if attribute.value.kind == VALUE_INT:
+        return b"int_value"
+    if attribute.value.kind == VALUE_DOUBLE:
+        return b"double_value"
+    return b"time_value_us" if attribute.value.kind == VALUE_TIME else b"string_value"
+
+
+cdef inline const char* name_field(const wire_attribute* attribute) noexcept nogil:
+    return b"name_id" if attribute.name_id else b"name"
+
+
+# A fault at `list_name[index].leaf`.
 cdef int32_t fault_at(wire_fault* fault, int32_t status, const char* list_name, uint32_t index,
-                      const uint8_t* seen, uint32_t seen_size) noexcept nogil:
-    snprintf(fault.field, sizeof(fault.field), "%s[%u]", list_name, index)
+                      const char* leaf, const uint8_t* seen, uint32_t seen_size) noexcept nogil:
+    snprintf(fault.field, sizeof(fault.field), "%s[%u].%s", list_name, index, leaf)
     fault.status = status
     fault.seen = seen
     fault.seen_size = seen_size
@@ -101,12 +117,14 @@ cdef int32_t check_attributes(const plan* image, const wire_event* event,
         if event.attributes[i].name_id:
             by_id = 1
             if field == UINT32_MAX:
-                return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"attributes", i, NULL, 0)
+                return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"attributes", i,
+                                b"name_id", NULL, 0)
         if field == UINT32_MAX:
             continue
         value = event.attributes[i].value
         if not fit_type(&value, image.event_fields[field].type):
             return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"attributes", i,
+                            value_field(&event.attributes[i]),
                             event.attributes[i].name, event.attributes[i].name_size)
     # Two names of one attribute are found by the scanner; a name beside an id only
     # the plan can tell.
@@ -114,7 +132,8 @@ cdef int32_t check_attributes(const plan* image, const wire_event* event,
         for i in range(event.attribute_count):
             for j in range(i):
                 if fields[i] != UINT32_MAX and fields[i] == fields[j]:
-                    return fault_at(fault, STATUS_ATTRIBUTE_DUPLICATE, b"attributes", i, NULL, 0)
+                    return fault_at(fault, STATUS_ATTRIBUTE_DUPLICATE, b"attributes", i,
+                                    name_field(&event.attributes[i]), NULL, 0)
     return STATUS_OK
 
 
@@ -137,19 +156,20 @@ cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings*
         return status
     for i in range(event.trait_count):
         if event.traits[i].name_id:
-            return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"traits", i, NULL, 0)
+            return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"traits", i, b"name_id",
+                            NULL, 0)
         trait = plan_find_hashed(image, event.traits[i].name_hash, SPACE_TRAIT,
                                  event.traits[i].name, event.traits[i].name_size)
         value = event.traits[i].value
         if trait != UINT32_MAX and not fit_type(&value, image.traits[trait].type):
             return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"traits", i,
+                            value_field(&event.traits[i]),
                             event.traits[i].name, event.traits[i].name_size)
     for i in range(event.consent_count):
         if (plan_find(image, SPACE_PURPOSE, event.consents[i].purpose,
                       event.consents[i].purpose_size) == UINT32_MAX):
-            fault_at(fault, STATUS_CONSENT_PURPOSE_UNKNOWN, b"consents", i,
-                     event.consents[i].purpose, event.consents[i].purpose_size)
-            return STATUS_CONSENT_PURPOSE_UNKNOWN
+            return fault_at(fault, STATUS_CONSENT_PURPOSE_UNKNOWN, b"consents", i, b"purpose",
+                            event.consents[i].purpose, event.consents[i].purpose_size)
     return STATUS_OK
 
 
@@ -189,12 +209,14 @@ cdef int32_t intake_check_decide(const plan* image, const kairos_tenant_settings
         return status
     for i in range(request.attribute_count):
         if request.attributes[i].name_id:
-            return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"context.attributes", i, NULL, 0)
+            return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"context.attributes", i,
+                            b"name_id", NULL, 0)
         field = plan_find_hashed(image, request.attributes[i].name_hash, SPACE_CONTEXT_FIELD,
                                  request.attributes[i].name, request.attributes[i].name_size)
         value = request.attributes[i].value
         if field != UINT32_MAX and not fit_type(&value, image.context_fields[field].type):
             return fault_at(fault, STATUS_ATTRIBUTE_TYPE_MISMATCH, b"context.attributes", i,
+                            value_field(&request.attributes[i]),
                             request.attributes[i].name, request.attributes[i].name_size)
     return STATUS_OK
 

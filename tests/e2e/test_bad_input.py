@@ -87,7 +87,7 @@ BAD = {
     ),
     "ATTRIBUTE_RESERVED": ("attributes[0].name", lambda: event(**one("userId", string_value="x"))),
     "ATTRIBUTE_TYPE_MISMATCH": (
-        "attributes[0]",
+        "attributes[0].string_value",
         lambda: event(**one("time_on_page", string_value="long")),
     ),
     "ATTRIBUTE_COUNT_EXCEEDED": (
@@ -105,7 +105,7 @@ BAD = {
     "ENUM_INVALID": ("device_type", lambda: event(device_type=77)),
     "TENANT_MISMATCH": ("tenant_id", lambda: event(tenant_id="other")),
     "CONSENT_PURPOSE_UNKNOWN": (
-        "consents[0]",
+        "consents[0].purpose",
         lambda: event(consents=[event_pb2.ConsentChange(purpose="spying", status=1)]),
     ),
     "CONSENT_STATUS_INVALID": (

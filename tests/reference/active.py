@@ -29,6 +29,11 @@ def value_of_wire(kind: str, value: Any) -> Value:
     return KINDS[kind], None if kind == "null" else value
 
 
+def value_field(kind: str) -> str:
+    """The field of an Attribute that holds a value of this kind."""
+    return "time_value_us" if kind == "time" else f"{kind}_value"
+
+
 def value_of_constant(constant: Constant) -> Value:
     match constant:
         case None:

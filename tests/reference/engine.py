@@ -23,6 +23,7 @@ from reference.active import (
     enum_value,
     fitted,
     text_value,
+    value_field,
     value_of_wire,
 )
 from reference.features import BOOL, INT, NO_VALUE, TIME
@@ -122,13 +123,13 @@ class Tenant:
         self._check_attributes(active, event["attributes"])
         for index, (name, name_id, kind, value) in enumerate(event["traits"]):
             if name_id:
-                raise Refused("ATTRIBUTE_ID_UNKNOWN", f"traits[{index}]")
+                raise Refused("ATTRIBUTE_ID_UNKNOWN", f"traits[{index}].name_id")
             trait = active.trait_types.get(name, FieldType.DYN)
             if fitted(value_of_wire(kind, value), trait) is None:
-                raise Refused("ATTRIBUTE_TYPE_MISMATCH", f"traits[{index}]")
+                raise Refused("ATTRIBUTE_TYPE_MISMATCH", f"traits[{index}].{value_field(kind)}")
         for index, (purpose, _) in enumerate(event["consents"]):
             if purpose.decode() not in active.model.purposes:
-                raise Refused("CONSENT_PURPOSE_UNKNOWN", f"consents[{index}]")
+                raise Refused("CONSENT_PURPOSE_UNKNOWN", f"consents[{index}].purpose")
         return {**event, "received_us": received_us}
 
     def _check_attributes(self, active: Active, attributes: Sequence[tuple[Any, ...]]) -> None:
@@ -136,15 +137,16 @@ class Tenant:
         for index, (name, name_id, kind, value) in enumerate(attributes):
             known = active.field_id(name, name_id)
             if name_id and known is None:
-                raise Refused("ATTRIBUTE_ID_UNKNOWN", f"attributes[{index}]")
+                raise Refused("ATTRIBUTE_ID_UNKNOWN", f"attributes[{index}].name_id")
             fields.append(known)
             if known is None:
                 continue
             if fitted(value_of_wire(kind, value), active.model.event_fields[known].type) is None:
-                raise Refused("ATTRIBUTE_TYPE_MISMATCH", f"attributes[{index}]")
+                raise Refused("ATTRIBUTE_TYPE_MISMATCH", f"attributes[{index}].{value_field(kind)}")
         for index, known in enumerate(fields):
             if known is not None and known in fields[:index]:
-                raise Refused("ATTRIBUTE_DUPLICATE", f"attributes[{index}]")
+                given = "name_id" if attributes[index][1] else "name"
+                raise Refused("ATTRIBUTE_DUPLICATE", f"attributes[{index}].{given}")
 
     def apply(self, event: dict[str, Any], sequence: int, received_us: int) -> Outcome:
         """Applies a checked event at a place of the log."""
@@ -293,13 +295,15 @@ class Tenant:
             values[known[name]] = text_value(request[name])
         for index, (name, name_id, kind, value) in enumerate(request["attributes"]):
             if name_id:
-                raise Refused("ATTRIBUTE_ID_UNKNOWN", f"context.attributes[{index}]")
+                raise Refused("ATTRIBUTE_ID_UNKNOWN", f"context.attributes[{index}].name_id")
             place = known.get(name.decode())
             if place is None:
                 continue
             fit = fitted(value_of_wire(kind, value), self.active.model.context_fields[place].type)
             if fit is None:
-                raise Refused("ATTRIBUTE_TYPE_MISMATCH", f"context.attributes[{index}]")
+                raise Refused(
+                    "ATTRIBUTE_TYPE_MISMATCH", f"context.attributes[{index}].{value_field(kind)}"
+                )
             values[place] = fit
         return values
 
