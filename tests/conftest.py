@@ -23,12 +23,10 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of shared data sets and suites, named by KAIROS_SHARED;
+    """The folder of shared data sets and suites: KAIROS_SHARED, or `shared` beside the project;
     tests that need it are skipped without.
     """
-    folder = os.environ.get("KAIROS_SHARED", "")
-    if not folder:
-        pytest.skip("set KAIROS_SHARED to the folder of data sets and suites to run this test")
-    if not Path(folder).is_dir():
-        pytest.skip(f"KAIROS_SHARED names {folder}, which is not a folder")
-    return Path(folder)
+    folder = Path(os.environ.get("KAIROS_SHARED") or ROOT.parent / "shared")
+    if not (folder / "data").is_dir():
+        pytest.skip(f"{folder} holds no data sets and suites; KAIROS_SHARED names another folder")
+    return folder

@@ -106,12 +106,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="figures, or patterns such as match_us_*; none: all",
     )
-    shared = os.environ.get("KAIROS_SHARED", "")
+    beside = Path(__file__).resolve().parents[3] / "shared"
+    shared = Path(os.environ.get("KAIROS_SHARED") or beside) / "data" / "datasets"
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path(shared, "data", "datasets") if shared else None,
-        help="folder that holds serenade/; default: the one under KAIROS_SHARED",
+        default=shared if shared.is_dir() else None,
+        help="folder that holds serenade/; default: the one of the tests",
     )
     parser.add_argument(
         "--runs", type=int, default=RUNS, help="runs per figure; fewer than 5 are not written"
