@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "new", help="print a new key and the hash for the tenants file"
     )
     attempt = commands.add_parser(
-        "try", help="send one event, one decision and one profile request to a running server"
+        "try", help="send a visit, one decision and one profile request to a running server"
     )
     attempt.add_argument("--grpc", default="127.0.0.1:50051", help="address of the server")
     attempt.add_argument("--key", required=True, help="API key of a tenant")
@@ -44,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # Ctrl-C before the server was ready; afterwards it drains instead.
         return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, `head` for example, has what it wanted. Python would
+        # otherwise complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
 
 
 def _serve(parsed: argparse.Namespace) -> int:

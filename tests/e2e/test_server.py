@@ -1,9 +1,12 @@
 """The server as a user starts it: a process, its ports, its folder, its signals."""
 
 import json
+import shlex
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import urllib.request
 
 import grpc
@@ -234,3 +237,15 @@ def test_wrong_flag_is_one_line(tmp_path):
     assert code == 78
     assert text == "kairos: --log-level: `loud` is not one of debug, info, warning, error.\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_who_has_seen_enough_causes_no_complaint(tmp_path):
+    with server(tmp_path / "data") as running:
+        key = running.metadata()[0][1].removeprefix("Bearer ")
+        command = [sys.executable, "-m", "kairos_server", "try", "--grpc", running.address]
+        line = shlex.join([*command, "--key", key]) + " | head -n 1"
+        found = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, timeout=60, check=False
+        )
+        assert (found.returncode, found.stderr) == (0, b"")
+        assert found.stdout.startswith(b"--- IngestBatch")
