@@ -66,7 +66,7 @@ soak: build/native.stamp build/test.stamp ## mixed load for long, with the thres
 demo: build ## send a whole event stream; DATA=folder for the public data sets
 	@exec $(PYTHON) -m kairos_server.demo $(if $(DATA),--data $(DATA)) $(ARGS)
 
-debug: build/run.stamp ## compile the core with checks and the undefined-behaviour sanitizer
+debug: build/run.stamp ## compile the core with checks and the sanitizer; then test with UBSAN_OPTIONS=halt_on_error=1
 	@KAIROS_DEBUG=1 $(STEP) "core with checks" $(PYTHON) setup.py -q build_ext --inplace --force -j $(JOBS)
 	@rm -f build/native.stamp
 

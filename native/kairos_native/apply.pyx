@@ -55,7 +55,7 @@ cdef void apply_close(apply_core* core) noexcept nogil:
 cdef int32_t apply_restore(apply_core* core) noexcept nogil:
     cdef uint8_t key[META_KEY_SIZE_MAX]
     cdef store_value value
-    cdef const applied_stored* kept
+    cdef applied_stored kept
     cdef uint32_t i
     cdef int32_t status = store_write_get(core.view, STORE_META, key,
                                           meta_key(key, core.partition, 0, b"applied"), &value)
@@ -66,7 +66,7 @@ cdef int32_t apply_restore(apply_core* core) noexcept nogil:
     if (not stored_valid(value.data, value.size)
             or value.size != STORED_SIZE + sizeof(applied_stored)):
         return STATUS_RECORD_CORRUPT
-    kept = <const applied_stored*>(value.data + STORED_SIZE)
+    memcpy(&kept, value.data + STORED_SIZE, sizeof(applied_stored))
     core.applied_sequence = kept.applied_sequence
     core.received_last_us = kept.received_last_us
     core.dedupe_day_first = kept.dedupe_day_first
@@ -80,7 +80,7 @@ cdef int32_t apply_restore(apply_core* core) noexcept nogil:
 cdef int32_t apply_flush(apply_core* core) noexcept nogil:
     cdef uint8_t key[META_KEY_SIZE_MAX]
     cdef uint8_t value[64]
-    cdef applied_stored* kept = <applied_stored*>(value + STORED_SIZE)
+    cdef applied_stored kept
     cdef uint32_t day = <uint32_t>(core.received_last_us // DAY_US)
     cdef int32_t status = working_flush(&core.records, core.view)
     if status == STATUS_OK:
@@ -91,10 +91,11 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
         status = dedupe_drop_before(core.ids, core.dedupe_day_first)
     if status != STATUS_OK:
         return status
-    memset(kept, 0, sizeof(applied_stored))
+    memset(&kept, 0, sizeof(applied_stored))
     kept.applied_sequence = core.applied_sequence
     kept.received_last_us = core.received_last_us
     kept.dedupe_day_first = core.dedupe_day_first
+    memcpy(value + STORED_SIZE, &kept, sizeof(applied_stored))
     stored_seal(value, sizeof(applied_stored), core.applied_sequence)
     return store_put(core.view, STORE_META, key, meta_key(key, core.partition, 0, b"applied"),
                      value, STORED_SIZE + sizeof(applied_stored))

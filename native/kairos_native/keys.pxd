@@ -44,8 +44,9 @@ cdef inline uint32_t meta_key(uint8_t* key, uint16_t partition, uint32_t tenant,
     return size
 
 
-cdef inline uint32_t stored_checksum(const uint8_t* value, size_t size) noexcept nogil:
-    cdef const kairos_stored* header = <const kairos_stored*>value
+# Values of the view stand at even addresses only, so that headers are copied and not read in place.
+cdef inline uint32_t stored_checksum(const kairos_stored* header, const uint8_t* value,
+                                     size_t size) noexcept nogil:
     cdef uint32_t crc = kairos_crc32c(0, &header.sequence, 8)
     crc = kairos_crc32c(crc, &header.version, 2)
     return kairos_crc32c(crc, value + STORED_SIZE, size)
@@ -53,15 +54,19 @@ cdef inline uint32_t stored_checksum(const uint8_t* value, size_t size) noexcept
 
 # Writes the header in front of `size` bytes that stand at value + STORED_SIZE.
 cdef inline void stored_seal(uint8_t* value, size_t size, uint64_t sequence) noexcept nogil:
-    cdef kairos_stored* header = <kairos_stored*>value
-    memset(header, 0, STORED_SIZE)
+    cdef kairos_stored header
+    memset(&header, 0, STORED_SIZE)
     header.sequence = sequence
     header.version = STORED_VERSION
-    header.checksum = stored_checksum(value, size)
+    header.checksum = stored_checksum(&header, value, size)
+    memcpy(value, &header, STORED_SIZE)
 
 
 # True when version and checksum are right; `size` counts the header.
 cdef inline bint stored_valid(const uint8_t* value, size_t size) noexcept nogil:
-    cdef const kairos_stored* header = <const kairos_stored*>value
-    return (size >= STORED_SIZE and header.version == STORED_VERSION
-            and header.checksum == stored_checksum(value, size - STORED_SIZE))
+    cdef kairos_stored header
+    if size < STORED_SIZE:
+        return False
+    memcpy(&header, value, STORED_SIZE)
+    return (header.version == STORED_VERSION
+            and header.checksum == stored_checksum(&header, value, size - STORED_SIZE))

@@ -5,7 +5,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.features cimport slot_birth
 from kairos_native.keys cimport *
-from kairos_native.layout cimport TIME_MODE_LIVE, kairos_stored, kairos_tenant_settings
+from kairos_native.layout cimport TIME_MODE_LIVE, kairos_tenant_settings
 from kairos_native.limits cimport KAIROS_TENANTS_MAX
 from kairos_native.plan cimport plan
 from kairos_native.status cimport *
@@ -32,11 +32,12 @@ cdef plan* plan_table_find(const plan_table* plans, const uint8_t* plan_id) noex
 
 cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t size,
                             const plan_table* plans) noexcept nogil:
-    cdef const tenant_stored* kept = <const tenant_stored*>(data + STORED_SIZE)
+    cdef tenant_stored kept
     cdef tenant_state* tenant
     cdef slot_birth* births
     if not stored_valid(data, size) or size < STORED_SIZE + sizeof(tenant_stored):
         return STATUS_RECORD_CORRUPT
+    memcpy(&kept, data + STORED_SIZE, sizeof(tenant_stored))
     if (kept.settings.tenant >= KAIROS_TENANTS_MAX
             or size != STORED_SIZE + sizeof(tenant_stored) + kept.birth_count * sizeof(slot_birth)):
         return STATUS_RECORD_CORRUPT
@@ -48,7 +49,7 @@ cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t s
     tenant = &tenants[kept.settings.tenant]
     tenant.settings = kept.settings
     tenant.event_time_us = kept.event_time_us
-    tenant.sequence_last = (<const kairos_stored*>data).sequence
+    memcpy(&tenant.sequence_last, data, 8)
     tenant.activation_sequence = kept.activation_sequence
     tenant.births = births
     tenant.birth_count = kept.birth_count
