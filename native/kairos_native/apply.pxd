@@ -44,7 +44,6 @@ cdef struct apply_record:
     const uint8_t* id_key       # with `scanned`: the key of its event id
     uint32_t payload_size
     uint32_t tenant
-    uint16_t flags
     uint8_t kind
 
 cdef int32_t apply_open(apply_core* core) noexcept nogil

@@ -20,6 +20,7 @@ cdef struct commit_state:
     const char* texts[COMMIT_TEXTS] # rule and remedy by status, zero-terminated; borrowed
     # sequences that a FRAME_SKIP of the log names, to be passed over by the replay
     uint64_t* skips
+    char log_message[512]           # what a reader of the log said of damage
     uint32_t skip_count
     uint64_t commit_count
     # time spent since open: append and sync; apply and commit of the view

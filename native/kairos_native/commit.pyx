@@ -1,5 +1,6 @@
 # Contract in commit.pxd.
 from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
 from libc.stdlib cimport realloc
 from libc.string cimport memcpy, memset, strlen
 
@@ -14,15 +15,15 @@ from kairos_native.limits cimport *
 from kairos_native.log cimport *
 from kairos_native.publish cimport publish_write
 from kairos_native.status cimport *
-from kairos_native.store cimport (store_reserve, store_write_abort, store_write_begin,
-                                  store_write_commit)
+from kairos_native.store cimport (store_dirty_size, store_reserve, store_write_abort,
+                                  store_write_begin, store_write_commit)
 from kairos_native.tenant cimport plan_table_find
 from kairos_native.view cimport output, output_uint
 
 cdef enum:
     DESCRIPTION_SIZE_MAX = 512
-    # pages that one record may dirty: a leaf, its overflow, a share of the branches
-    RESERVE_PER_RECORD = 24576
+    # of a subject record; what its put dirties beside it is what store_dirty_size knows
+    RECORD_PAGE_SIZE = 4096
     RESERVE_BASE = 4194304
     LOOK_AHEAD = 4                  # events between sending for an id's place and asking for it
     # days kept behind the look-back: DEDUPE_KEEP_DAYS - DEDUPE_LOOK_BACK_DAYS of apply.pyx
@@ -48,6 +49,11 @@ cdef int64_t clock_us() noexcept nogil:
 
 
 # ---------------------------------------------------------------- room
+# What so many changed records may dirty, a page for each record itself among it.
+cdef inline uint64_t view_room(uint64_t record_count) noexcept nogil:
+    return store_dirty_size(record_count, record_count * RECORD_PAGE_SIZE)
+
+
 cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
                             uint32_t request_count) noexcept nogil:
     cdef uint64_t size = 0, view_size = RESERVE_BASE
@@ -60,7 +66,7 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
         size += requests[i].payload_size
         # Decision records stand in the log only.
         if requests[i].kind != FRAME_DECISION:
-            view_size += (<uint64_t>requests[i].record_count * RESERVE_PER_RECORD
+            view_size += (view_room(requests[i].record_count)
                           + 2 * requests[i].payload_size)
         if requests[i].kind != FRAME_EVENT or not requests[i].record_count:
             continue
@@ -242,7 +248,6 @@ cdef void record_source(const log_record* record, const pending_event* event,
     source.id_key = event.id_key
     source.payload_size = record.payload_size
     source.tenant = record.tenant
-    source.flags = record.flags
     source.kind = record.kind
 
 
@@ -318,6 +323,14 @@ cdef struct replay:
     uint64_t* failed_sequence
 
 
+# Ends a reading; what the reader says of damage is kept for the error that follows.
+cdef int32_t reading_end(commit_state* state, log_reader* reader, int32_t status) noexcept nogil:
+    if status == STATUS_LOG_CORRUPT:
+        snprintf(state.log_message, sizeof(state.log_message), "%s", log_reader_message(reader))
+    log_reader_close(reader)
+    return STATUS_OK if status == STATUS_LOG_END else status
+
+
 cdef int32_t commit_find_skips(commit_state* state, const char* folder) noexcept nogil:
     cdef const kairos_frame* frame
     cdef const uint8_t* payload
@@ -338,8 +351,7 @@ cdef int32_t commit_find_skips(commit_state* state, const char* folder) noexcept
             memcpy(&state.skips[state.skip_count], payload, 8)
             state.skip_count += 1
         status = log_next(reader, &frame, &payload)
-    log_reader_close(reader)
-    return STATUS_OK if status == STATUS_LOG_END else status
+    return reading_end(state, reader, status)
 
 
 cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
@@ -357,7 +369,6 @@ cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
     source.id_key = NULL
     source.payload_size = frame.payload_size
     source.tenant = frame.tenant
-    source.flags = frame.flags
     source.kind = frame.kind
     for i in range(state.skip_count):
         if state.skips[i] == frame.sequence:
@@ -420,7 +431,7 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
     while status == STATUS_OK:
         left = log_sequence_last(state.log) - state.core.applied_sequence
         left = min(left, <uint64_t>KAIROS_COMMIT_RECORDS_MAX)
-        finished = store_reserve(state.core.view, RESERVE_BASE + left * RESERVE_PER_RECORD)
+        finished = store_reserve(state.core.view, RESERVE_BASE + view_room(left))
         if finished == STATUS_OK:
             finished = store_write_begin(state.core.view)
         if finished != STATUS_OK:
@@ -436,5 +447,4 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
             finished = store_write_commit(state.core.view)
         if finished != STATUS_OK:
             status = finished
-    log_reader_close(run.reader)
-    return STATUS_OK if status == STATUS_LOG_END else status
+    return reading_end(state, run.reader, status)

@@ -203,7 +203,8 @@ cdef class Engine(_EngineCalls):
                 status)
         if status == STATUS_LOG_CORRUPT:
             raise EngineError(
-                "The log is damaged, or files are missing, "
+                fault_text(self.state.log_message)
+                or "The log is damaged, or files are missing, "
                 f"behind record {self.state.core.applied_sequence}. "
                 "Bring the files back from a copy of the folder `log`.",
                 status)

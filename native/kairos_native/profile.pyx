@@ -7,6 +7,8 @@ from kairos_native.features cimport feature_complete, feature_read, feature_view
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_SESSIONS_KEPT
 from kairos_native.plan cimport plan
+from kairos_native.record cimport (entry_name, entry_text, record_end, record_first_entry,
+                                   record_next_entry, record_session)
 from kairos_native.view cimport *
 
 cdef enum:
@@ -64,13 +66,11 @@ cdef bytes submessage(uint32_t field, bytes body):
 
 
 cdef list profile_sessions(const kairos_record* record):
-    cdef const uint8_t* place = <const uint8_t*>record + record.header_size + record.slot_size
     cdef const kairos_session* session
-    cdef int i
+    cdef uint32_t i
     found = []
-    for i in range(KAIROS_SESSIONS_KEPT):
-        session = <const kairos_session*>(place
-                                          + i * (sizeof(kairos_session) + record.session_slot_size))
+    for i in range(<uint32_t>KAIROS_SESSIONS_KEPT):
+        session = record_session(record, i)
         if session.ordinal:
             found.append((session.last_us, session.ordinal, session.start_us, session.event_count))
     found.sort(reverse=True)
@@ -91,25 +91,20 @@ cdef dict purpose_names(const plan* image):
 
 
 cdef list profile_entries(const plan* image, const kairos_record* record):
-    cdef uint32_t offset = record.header_size + record.slot_size
-    cdef const kairos_entry* entry
-    cdef const uint8_t* text
+    cdef const kairos_entry* entry = record_first_entry(record)
     cdef kairos_value value
-    offset += KAIROS_SESSIONS_KEPT * (<uint32_t>sizeof(kairos_session) + record.session_slot_size)
     traits = []
     consents = []
     names = purpose_names(image)
-    while offset < record.record_size:
-        entry = <const kairos_entry*>(<const uint8_t*>record + offset)
-        text = <const uint8_t*>entry + sizeof(kairos_entry)
+    while <const uint8_t*>entry < record_end(record):
         if entry.tag == ENTRY_TRAIT and entry.value_kind != VALUE_ABSENT:
             memset(&value, 0, sizeof(value))
             value.kind = entry.value_kind
             value.bits = entry.value_bits
             if entry.value_kind == VALUE_STRING:
-                value.bits = <uint64_t><size_t>(text + entry.name_size)
+                value.bits = <uint64_t><size_t>entry_text(entry)
                 value.size = entry.text_size
-            name = text[:entry.name_size]
+            name = entry_name(entry)[:entry.name_size]
             traits.append((name,
                            submessage(8,
                                       submessage(1, attribute(name, &value))
@@ -121,7 +116,7 @@ cdef list profile_entries(const plan* image, const kairos_record* record):
                              submessage(9,
                                         submessage(1, name)
                                         + numbers([(2, status), (3, entry.time_us)]))))
-        offset += entry.size
+        entry = record_next_entry(entry)
     traits.sort()
     consents.sort()
     return [body for _, body in traits] + [body for _, body in consents]

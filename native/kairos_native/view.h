@@ -1,16 +1,9 @@
-/* Slices, arenas and output buffers: the three ways in which bytes pass between the parts. */
+/* Arenas and output buffers: the two ways in which bytes pass between the parts. */
 #ifndef KAIROS_VIEW_H
 #define KAIROS_VIEW_H
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-/* A borrowed range of bytes. Owns nothing; valid as long as the buffer that it points into. */
-typedef struct slice {
-    const uint8_t *data;
-    uint32_t size;
-    uint32_t reserved;
-} slice;
 
 /* Memory of one request or one group commit, released in bulk by setting `used` to zero; whoever
  * made `base` frees it. */

@@ -3,10 +3,6 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "view.h" nogil:
-    ctypedef struct slice:
-        const uint8_t* data
-        uint32_t size
-
     ctypedef struct arena:
         uint8_t* base
         size_t size

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kairos.v1 import ingest_service_pb2, profile_service_pb2
 from kairos_native import folder as data_folder
-from kairos_native.engine import STATUS, EngineError
+from kairos_native.engine import STATUS, Engine, EngineError
 from kairos_server.catalog import build_image
 from reference.shop import MAP_SIZE, TENANT, batch, opened, shop
 from reference.tenants import START, document
@@ -209,6 +209,25 @@ def test_view_ahead_of_the_log_is_told(tmp_path: Path) -> None:
     )
     assert profile.profile.event_count == 9
     engine.close()
+
+
+def test_damage_of_an_older_log_file_names_file_place_and_record(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    sizes = {"now_us": START, "map_size": MAP_SIZE, "segment_size": 1 << 17}
+    engine = Engine.open(str(folder), **sizes)
+    engine.commit([engine.tenant_settings(TENANT, "t", b"k" * 16, 0, START)], START)
+    for number in range(12):
+        entry = (f"document {number}", bytes([number + 1]) * 20_000)
+        engine.commit([engine.documents(TENANT, [entry], START)], START)
+    engine.close()
+    oldest = min((folder / "log").iterdir())
+    data = bytearray(oldest.read_bytes())
+    data[60_000] ^= 1
+    oldest.write_bytes(data)
+    shutil.rmtree(folder / "view")
+    with pytest.raises(EngineError, match=rf"{oldest.name} at byte \d+, where record 5 ") as error:
+        Engine.open(str(folder), **sizes)
+    assert error.value.status == STATUS["LOG_CORRUPT"]
 
 
 def test_missing_or_damaged_plan_image_is_told(tmp_path: Path) -> None:
