@@ -2,13 +2,15 @@
 `python tests/tidy/protos.py generate`.
 
 The imports of google/api come from the installed googleapis-common-protos,
-for the compiler and for buf alike.
+for the compiler and for buf alike. The compiler runs in an environment of its own, because
+its protobuf is older than the server's (docs/adr/0022-python-client.md).
 """
 
+import fcntl
 import shutil
 import subprocess
 import sys
-from importlib import resources
+import venv
 from pathlib import Path
 
 import google.api
@@ -17,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PROTO = ROOT / "proto"
 CLIENT = ROOT / "clients" / "python"
 API_FILES = ("annotations.proto", "http.proto")
+# Versions of the compiler; a change of this file makes a new environment.
+PINS = CLIENT / "generator.txt"
+GENERATOR = ROOT / "build" / "generator"
 
 
 def proto_names() -> list[str]:
@@ -29,11 +34,32 @@ def googleapis() -> Path:
     return Path(next(iter(google.api.__path__))).parents[1]
 
 
+def generator() -> Path:
+    """Returns the Python that has the pinned compiler; makes its environment when it is missing.
+
+    Several processes may ask at once: one makes it, the others wait.
+    Errors: subprocess.CalledProcessError when the packages cannot be had.
+    """
+    python = GENERATOR / "bin" / "python"
+    stamp = GENERATOR / "pins.txt"
+    GENERATOR.parent.mkdir(exist_ok=True)
+    with (GENERATOR.parent / "generator.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_bytes() != PINS.read_bytes():
+            venv.create(GENERATOR, clear=True, with_pip=True)
+            install = ["-m", "pip", "--disable-pip-version-check", "-q", "install", "-r", str(PINS)]
+            subprocess.run([python, *install], check=True)
+            shutil.copy(PINS, stamp)
+    return python
+
+
 def generate(target: Path) -> None:
     """Writes messages, stubs and type stubs below `target`. The same input gives the same bytes."""
+    python = generator()
+    known = next(python.parents[1].glob("lib/python3*/site-packages/grpc_tools/_proto"))
     compiler = [
-        sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", f"-I{googleapis()}",
-        f"-I{resources.files('grpc_tools') / '_proto'}",
+        python, "-I", "-m", "grpc_tools.protoc",
+        f"-I{PROTO}", f"-I{googleapis()}", f"-I{known}",
         f"--python_out={target}", f"--pyi_out={target}", f"--grpc_python_out={target}",
     ]  # fmt: skip
     subprocess.run([*compiler, *proto_names()], check=True, cwd=PROTO)

@@ -41,6 +41,17 @@ class Urgency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     URGENCY_HIGH: _ClassVar[Urgency]
     URGENCY_CRITICAL: _ClassVar[Urgency]
 
+class IdentifierType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    IDENTIFIER_TYPE_UNSPECIFIED: _ClassVar[IdentifierType]
+    IDENTIFIER_TYPE_USER: _ClassVar[IdentifierType]
+    IDENTIFIER_TYPE_ACCOUNT: _ClassVar[IdentifierType]
+    IDENTIFIER_TYPE_EMAIL: _ClassVar[IdentifierType]
+    IDENTIFIER_TYPE_PHONE: _ClassVar[IdentifierType]
+    IDENTIFIER_TYPE_DEVICE: _ClassVar[IdentifierType]
+    IDENTIFIER_TYPE_SESSION: _ClassVar[IdentifierType]
+    IDENTIFIER_TYPE_ANONYMOUS: _ClassVar[IdentifierType]
+
 class ConsentStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CONSENT_STATUS_UNSPECIFIED: _ClassVar[ConsentStatus]
@@ -68,12 +79,20 @@ URGENCY_LOW: Urgency
 URGENCY_MEDIUM: Urgency
 URGENCY_HIGH: Urgency
 URGENCY_CRITICAL: Urgency
+IDENTIFIER_TYPE_UNSPECIFIED: IdentifierType
+IDENTIFIER_TYPE_USER: IdentifierType
+IDENTIFIER_TYPE_ACCOUNT: IdentifierType
+IDENTIFIER_TYPE_EMAIL: IdentifierType
+IDENTIFIER_TYPE_PHONE: IdentifierType
+IDENTIFIER_TYPE_DEVICE: IdentifierType
+IDENTIFIER_TYPE_SESSION: IdentifierType
+IDENTIFIER_TYPE_ANONYMOUS: IdentifierType
 CONSENT_STATUS_UNSPECIFIED: ConsentStatus
 CONSENT_STATUS_GRANTED: ConsentStatus
 CONSENT_STATUS_DENIED: ConsentStatus
 
 class Event(_message.Message):
-    __slots__ = ("event_id", "event_type", "subject_id", "session_id", "occurred_time_us", "attributes", "device_type", "channel", "urgency", "persona", "url", "referrer", "value_minor", "currency_code", "traits", "consents", "tenant_id")
+    __slots__ = ("event_id", "event_type", "subject_id", "session_id", "occurred_time_us", "attributes", "device_type", "channel", "urgency", "persona", "url", "referrer", "value_minor", "currency_code", "traits", "consents", "tenant_id", "identifiers", "producer_id", "producer_sequence", "user_agent", "subject_type")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +110,11 @@ class Event(_message.Message):
     TRAITS_FIELD_NUMBER: _ClassVar[int]
     CONSENTS_FIELD_NUMBER: _ClassVar[int]
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCER_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    USER_AGENT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_TYPE_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     event_type: str
     subject_id: str
@@ -108,7 +132,20 @@ class Event(_message.Message):
     traits: _containers.RepeatedCompositeFieldContainer[Attribute]
     consents: _containers.RepeatedCompositeFieldContainer[ConsentChange]
     tenant_id: str
-    def __init__(self, event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., subject_id: _Optional[str] = ..., session_id: _Optional[str] = ..., occurred_time_us: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[Attribute, _Mapping]]] = ..., device_type: _Optional[_Union[DeviceType, str]] = ..., channel: _Optional[_Union[Channel, str]] = ..., urgency: _Optional[_Union[Urgency, str]] = ..., persona: _Optional[str] = ..., url: _Optional[str] = ..., referrer: _Optional[str] = ..., value_minor: _Optional[int] = ..., currency_code: _Optional[str] = ..., traits: _Optional[_Iterable[_Union[Attribute, _Mapping]]] = ..., consents: _Optional[_Iterable[_Union[ConsentChange, _Mapping]]] = ..., tenant_id: _Optional[str] = ...) -> None: ...
+    identifiers: _containers.RepeatedCompositeFieldContainer[Identifier]
+    producer_id: str
+    producer_sequence: int
+    user_agent: str
+    subject_type: IdentifierType
+    def __init__(self, event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., subject_id: _Optional[str] = ..., session_id: _Optional[str] = ..., occurred_time_us: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[Attribute, _Mapping]]] = ..., device_type: _Optional[_Union[DeviceType, str]] = ..., channel: _Optional[_Union[Channel, str]] = ..., urgency: _Optional[_Union[Urgency, str]] = ..., persona: _Optional[str] = ..., url: _Optional[str] = ..., referrer: _Optional[str] = ..., value_minor: _Optional[int] = ..., currency_code: _Optional[str] = ..., traits: _Optional[_Iterable[_Union[Attribute, _Mapping]]] = ..., consents: _Optional[_Iterable[_Union[ConsentChange, _Mapping]]] = ..., tenant_id: _Optional[str] = ..., identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., producer_id: _Optional[str] = ..., producer_sequence: _Optional[int] = ..., user_agent: _Optional[str] = ..., subject_type: _Optional[_Union[IdentifierType, str]] = ...) -> None: ...
+
+class Identifier(_message.Message):
+    __slots__ = ("type", "value")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    type: IdentifierType
+    value: str
+    def __init__(self, type: _Optional[_Union[IdentifierType, str]] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Attribute(_message.Message):
     __slots__ = ("name", "name_id", "string_value", "int_value", "double_value", "bool_value", "time_value_us", "null_value")
@@ -128,7 +165,7 @@ class Attribute(_message.Message):
     bool_value: bool
     time_value_us: int
     null_value: NullValue
-    def __init__(self, name: _Optional[str] = ..., name_id: _Optional[int] = ..., string_value: _Optional[str] = ..., int_value: _Optional[int] = ..., double_value: _Optional[float] = ..., bool_value: _Optional[bool] = ..., time_value_us: _Optional[int] = ..., null_value: _Optional[_Union[NullValue, str]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., name_id: _Optional[int] = ..., string_value: _Optional[str] = ..., int_value: _Optional[int] = ..., double_value: _Optional[float] = ..., bool_value: bool = ..., time_value_us: _Optional[int] = ..., null_value: _Optional[_Union[NullValue, str]] = ...) -> None: ...
 
 class ConsentChange(_message.Message):
     __slots__ = ("purpose", "status")
@@ -150,7 +187,7 @@ class FiredTrigger(_message.Message):
     result: str
     actions: _containers.RepeatedCompositeFieldContainer[Action]
     urgency: Urgency
-    def __init__(self, trigger_id: _Optional[str] = ..., executed: _Optional[bool] = ..., result: _Optional[str] = ..., actions: _Optional[_Iterable[_Union[Action, _Mapping]]] = ..., urgency: _Optional[_Union[Urgency, str]] = ...) -> None: ...
+    def __init__(self, trigger_id: _Optional[str] = ..., executed: bool = ..., result: _Optional[str] = ..., actions: _Optional[_Iterable[_Union[Action, _Mapping]]] = ..., urgency: _Optional[_Union[Urgency, str]] = ...) -> None: ...
 
 class Action(_message.Message):
     __slots__ = ("type", "parameters")

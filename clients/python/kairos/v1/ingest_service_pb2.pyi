@@ -31,7 +31,7 @@ class IngestResponse(_message.Message):
     triggers: _containers.RepeatedCompositeFieldContainer[_event_pb2.FiredTrigger]
     sequence: int
     processing_time_us: int
-    def __init__(self, event_id: _Optional[str] = ..., processed: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., late: _Optional[bool] = ..., triggers: _Optional[_Iterable[_Union[_event_pb2.FiredTrigger, _Mapping]]] = ..., sequence: _Optional[int] = ..., processing_time_us: _Optional[int] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., processed: bool = ..., duplicate: bool = ..., late: bool = ..., triggers: _Optional[_Iterable[_Union[_event_pb2.FiredTrigger, _Mapping]]] = ..., sequence: _Optional[int] = ..., processing_time_us: _Optional[int] = ...) -> None: ...
 
 class IngestBatchRequest(_message.Message):
     __slots__ = ("events",)
@@ -69,7 +69,7 @@ class IngestResult(_message.Message):
     triggers: _containers.RepeatedCompositeFieldContainer[_event_pb2.FiredTrigger]
     error: EventError
     sequence: int
-    def __init__(self, event_id: _Optional[str] = ..., processed: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., late: _Optional[bool] = ..., triggers: _Optional[_Iterable[_Union[_event_pb2.FiredTrigger, _Mapping]]] = ..., error: _Optional[_Union[EventError, _Mapping]] = ..., sequence: _Optional[int] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., processed: bool = ..., duplicate: bool = ..., late: bool = ..., triggers: _Optional[_Iterable[_Union[_event_pb2.FiredTrigger, _Mapping]]] = ..., error: _Optional[_Union[EventError, _Mapping]] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class EventError(_message.Message):
     __slots__ = ("reason", "field", "description")

@@ -5,7 +5,7 @@ import warnings
 
 from kairos.v1 import ingest_service_pb2 as kairos_dot_v1_dot_ingest__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.80.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class IngestServiceStub:
+class IngestServiceStub(object):
     """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next
     read. Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL,
     MAP_FULL) with `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE
@@ -50,7 +50,7 @@ class IngestServiceStub:
                 _registered_method=True)
 
 
-class IngestServiceServicer:
+class IngestServiceServicer(object):
     """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next
     read. Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL,
     MAP_FULL) with `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE
@@ -96,7 +96,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class IngestService:
+class IngestService(object):
     """Takes behavioural events. An answer means: the event is on disk, applied, and visible to the next
     read. Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL,
     MAP_FULL) with `google.rpc.RetryInfo`, FAILED_PRECONDITION (PLAN_MISSING), UNAVAILABLE

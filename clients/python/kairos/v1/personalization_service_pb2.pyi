@@ -62,7 +62,7 @@ class Constraints(_message.Message):
     REQUIRE_CONSENT_FIELD_NUMBER: _ClassVar[int]
     max_variants: int
     require_consent: bool
-    def __init__(self, max_variants: _Optional[int] = ..., require_consent: _Optional[bool] = ...) -> None: ...
+    def __init__(self, max_variants: _Optional[int] = ..., require_consent: bool = ...) -> None: ...
 
 class DecideResponse(_message.Message):
     __slots__ = ("decision_id", "decisions", "plan_id", "applied_sequence", "processing_time_us")

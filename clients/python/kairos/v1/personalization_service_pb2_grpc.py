@@ -5,7 +5,7 @@ import warnings
 
 from kairos.v1 import personalization_service_pb2 as kairos_dot_v1_dot_personalization__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.80.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class PersonalizationServiceStub:
+class PersonalizationServiceStub(object):
     """Decides what a person sees.
     """
 
@@ -42,7 +42,7 @@ class PersonalizationServiceStub:
                 _registered_method=True)
 
 
-class PersonalizationServiceServicer:
+class PersonalizationServiceServicer(object):
     """Decides what a person sees.
     """
 
@@ -75,7 +75,7 @@ def add_PersonalizationServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class PersonalizationService:
+class PersonalizationService(object):
     """Decides what a person sees.
     """
 

@@ -31,7 +31,7 @@ class ApplyDocumentsRequest(_message.Message):
     activate: bool
     author: str
     note: str
-    def __init__(self, documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., removed_names: _Optional[_Iterable[str]] = ..., validate_only: _Optional[bool] = ..., activate: _Optional[bool] = ..., author: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    def __init__(self, documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., removed_names: _Optional[_Iterable[str]] = ..., validate_only: bool = ..., activate: bool = ..., author: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
 
 class ApplyDocumentsResponse(_message.Message):
     __slots__ = ("plan", "warnings")
@@ -123,4 +123,4 @@ class Plan(_message.Message):
     content_count: int
     feature_count: int
     image_bytes: int
-    def __init__(self, plan_id: _Optional[str] = ..., create_time_us: _Optional[int] = ..., activate_time_us: _Optional[int] = ..., active: _Optional[bool] = ..., author: _Optional[str] = ..., note: _Optional[str] = ..., trigger_count: _Optional[int] = ..., content_count: _Optional[int] = ..., feature_count: _Optional[int] = ..., image_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, plan_id: _Optional[str] = ..., create_time_us: _Optional[int] = ..., activate_time_us: _Optional[int] = ..., active: bool = ..., author: _Optional[str] = ..., note: _Optional[str] = ..., trigger_count: _Optional[int] = ..., content_count: _Optional[int] = ..., feature_count: _Optional[int] = ..., image_bytes: _Optional[int] = ...) -> None: ...

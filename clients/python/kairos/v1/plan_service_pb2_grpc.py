@@ -5,7 +5,7 @@ import warnings
 
 from kairos.v1 import plan_service_pb2 as kairos_dot_v1_dot_plan__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.80.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class PlanServiceStub:
+class PlanServiceStub(object):
     """Manages documents and the plans compiled from them.
     """
 
@@ -62,7 +62,7 @@ class PlanServiceStub:
                 _registered_method=True)
 
 
-class PlanServiceServicer:
+class PlanServiceServicer(object):
     """Manages documents and the plans compiled from them.
     """
 
@@ -143,7 +143,7 @@ def add_PlanServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class PlanService:
+class PlanService(object):
     """Manages documents and the plans compiled from them.
     """
 

@@ -5,7 +5,7 @@ import warnings
 
 from kairos.v1 import profile_service_pb2 as kairos_dot_v1_dot_profile__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.80.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class ProfileServiceStub:
+class ProfileServiceStub(object):
     """Reads profiles.
     """
 
@@ -42,7 +42,7 @@ class ProfileServiceStub:
                 _registered_method=True)
 
 
-class ProfileServiceServicer:
+class ProfileServiceServicer(object):
     """Reads profiles.
     """
 
@@ -71,7 +71,7 @@ def add_ProfileServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class ProfileService:
+class ProfileService(object):
     """Reads profiles.
     """
 

@@ -5,7 +5,7 @@ import warnings
 
 from kairos.v1 import trigger_service_pb2 as kairos_dot_v1_dot_trigger__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.80.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class TriggerServiceStub:
+class TriggerServiceStub(object):
     """Evaluates triggers.
     """
 
@@ -42,7 +42,7 @@ class TriggerServiceStub:
                 _registered_method=True)
 
 
-class TriggerServiceServicer:
+class TriggerServiceServicer(object):
     """Evaluates triggers.
     """
 
@@ -72,7 +72,7 @@ def add_TriggerServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class TriggerService:
+class TriggerService(object):
     """Evaluates triggers.
     """
 
