@@ -27,7 +27,7 @@ from kairos.v1 import error_pb2 as kairos_dot_v1_dot_error__pb2
 from kairos.v1 import event_pb2 as kairos_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekairos/v1/ingest_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15kairos/v1/error.proto\x1a\x15kairos/v1/event.proto\"0\n\rIngestRequest\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.kairos.v1.Event\"\xaf\x01\n\x0eIngestResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x11\n\tprocessed\x18\x02 \x01(\x08\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x12\x0c\n\x04late\x18\x04 \x01(\x08\x12)\n\x08triggers\x18\x05 \x03(\x0b\x32\x17.kairos.v1.FiredTrigger\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"6\n\x12IngestBatchRequest\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.kairos.v1.Event\"\xa3\x01\n\x13IngestBatchResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.kairos.v1.IngestResult\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\r\x12\x17\n\x0f\x64uplicate_count\x18\x03 \x01(\r\x12\x15\n\rrefused_count\x18\x04 \x01(\r\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"\xb7\x01\n\x0cIngestResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x11\n\tprocessed\x18\x02 \x01(\x08\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x12\x0c\n\x04late\x18\x04 \x01(\x08\x12)\n\x08triggers\x18\x05 \x03(\x0b\x32\x17.kairos.v1.FiredTrigger\x12$\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x15.kairos.v1.EventError\x12\x10\n\x08sequence\x18\x07 \x01(\x04\"X\n\nEventError\x12&\n\x06reason\x18\x01 \x01(\x0e\x32\x16.kairos.v1.ErrorReason\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t2\xeb\x01\n\rIngestService\x12g\n\x06Ingest\x12\x18.kairos.v1.IngestRequest\x1a\x19.kairos.v1.IngestResponse\"(\x82\xd3\xe4\x93\x02\"\"\x19/api/v1/behavioral/events:\x05\x65vent\x12q\n\x0bIngestBatch\x12\x1d.kairos.v1.IngestBatchRequest\x1a\x1e.kairos.v1.IngestBatchResponse\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/behavioral/batch:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekairos/v1/ingest_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15kairos/v1/error.proto\x1a\x15kairos/v1/event.proto\"0\n\rIngestRequest\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.kairos.v1.Event\"\xaf\x01\n\x0eIngestResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x11\n\tprocessed\x18\x02 \x01(\x08\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x12\x0c\n\x04late\x18\x04 \x01(\x08\x12)\n\x08triggers\x18\x05 \x03(\x0b\x32\x17.kairos.v1.FiredTrigger\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"6\n\x12IngestBatchRequest\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.kairos.v1.Event\"\xa3\x01\n\x13IngestBatchResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.kairos.v1.IngestResult\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\r\x12\x17\n\x0f\x64uplicate_count\x18\x03 \x01(\r\x12\x15\n\rrefused_count\x18\x04 \x01(\r\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"r\n\x13IngestStreamRequest\x12\x14\n\x0c\x63hunk_number\x18\x01 \x01(\x04\x12,\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1d.kairos.v1.IngestBatchRequest\x12\x17\n\x0finclude_results\x18\x03 \x01(\x08\"\x91\x02\n\x14IngestStreamResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.kairos.v1.IngestResult\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x02 \x01(\r\x12\x17\n\x0f\x64uplicate_count\x18\x03 \x01(\r\x12\x15\n\rrefused_count\x18\x04 \x01(\r\x12\x14\n\x0c\x63hunk_number\x18\x05 \x01(\x04\x12/\n\x0erefused_events\x18\x06 \x03(\x0b\x32\x17.kairos.v1.RefusedEvent\x12$\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x15.kairos.v1.EventError\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"I\n\x0cRefusedEvent\x12\x13\n\x0b\x65vent_index\x18\x01 \x01(\r\x12$\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x15.kairos.v1.EventError\"\xb7\x01\n\x0cIngestResult\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x11\n\tprocessed\x18\x02 \x01(\x08\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x12\x0c\n\x04late\x18\x04 \x01(\x08\x12)\n\x08triggers\x18\x05 \x03(\x0b\x32\x17.kairos.v1.FiredTrigger\x12$\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x15.kairos.v1.EventError\x12\x10\n\x08sequence\x18\x07 \x01(\x04\"X\n\nEventError\x12&\n\x06reason\x18\x01 \x01(\x0e\x32\x16.kairos.v1.ErrorReason\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t2\xc0\x02\n\rIngestService\x12g\n\x06Ingest\x12\x18.kairos.v1.IngestRequest\x1a\x19.kairos.v1.IngestResponse\"(\x82\xd3\xe4\x93\x02\"\"\x19/api/v1/behavioral/events:\x05\x65vent\x12q\n\x0bIngestBatch\x12\x1d.kairos.v1.IngestBatchRequest\x1a\x1e.kairos.v1.IngestBatchResponse\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/behavioral/batch:\x01*\x12S\n\x0cIngestStream\x12\x1e.kairos.v1.IngestStreamRequest\x1a\x1f.kairos.v1.IngestStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,10 +46,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTBATCHREQUEST']._serialized_end=403
   _globals['_INGESTBATCHRESPONSE']._serialized_start=406
   _globals['_INGESTBATCHRESPONSE']._serialized_end=569
-  _globals['_INGESTRESULT']._serialized_start=572
-  _globals['_INGESTRESULT']._serialized_end=755
-  _globals['_EVENTERROR']._serialized_start=757
-  _globals['_EVENTERROR']._serialized_end=845
-  _globals['_INGESTSERVICE']._serialized_start=848
-  _globals['_INGESTSERVICE']._serialized_end=1083
+  _globals['_INGESTSTREAMREQUEST']._serialized_start=571
+  _globals['_INGESTSTREAMREQUEST']._serialized_end=685
+  _globals['_INGESTSTREAMRESPONSE']._serialized_start=688
+  _globals['_INGESTSTREAMRESPONSE']._serialized_end=961
+  _globals['_REFUSEDEVENT']._serialized_start=963
+  _globals['_REFUSEDEVENT']._serialized_end=1036
+  _globals['_INGESTRESULT']._serialized_start=1039
+  _globals['_INGESTRESULT']._serialized_end=1222
+  _globals['_EVENTERROR']._serialized_start=1224
+  _globals['_EVENTERROR']._serialized_end=1312
+  _globals['_INGESTSERVICE']._serialized_start=1315
+  _globals['_INGESTSERVICE']._serialized_end=1635
 # @@protoc_insertion_point(module_scope)

@@ -53,6 +53,44 @@ class IngestBatchResponse(_message.Message):
     processing_time_us: int
     def __init__(self, results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ..., accepted_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., refused_count: _Optional[int] = ..., processing_time_us: _Optional[int] = ...) -> None: ...
 
+class IngestStreamRequest(_message.Message):
+    __slots__ = ("chunk_number", "batch", "include_results")
+    CHUNK_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_RESULTS_FIELD_NUMBER: _ClassVar[int]
+    chunk_number: int
+    batch: IngestBatchRequest
+    include_results: bool
+    def __init__(self, chunk_number: _Optional[int] = ..., batch: _Optional[_Union[IngestBatchRequest, _Mapping]] = ..., include_results: bool = ...) -> None: ...
+
+class IngestStreamResponse(_message.Message):
+    __slots__ = ("results", "accepted_count", "duplicate_count", "refused_count", "chunk_number", "refused_events", "error", "processing_time_us")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    PROCESSING_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[IngestResult]
+    accepted_count: int
+    duplicate_count: int
+    refused_count: int
+    chunk_number: int
+    refused_events: _containers.RepeatedCompositeFieldContainer[RefusedEvent]
+    error: EventError
+    processing_time_us: int
+    def __init__(self, results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ..., accepted_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., refused_count: _Optional[int] = ..., chunk_number: _Optional[int] = ..., refused_events: _Optional[_Iterable[_Union[RefusedEvent, _Mapping]]] = ..., error: _Optional[_Union[EventError, _Mapping]] = ..., processing_time_us: _Optional[int] = ...) -> None: ...
+
+class RefusedEvent(_message.Message):
+    __slots__ = ("event_index", "error")
+    EVENT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    event_index: int
+    error: EventError
+    def __init__(self, event_index: _Optional[int] = ..., error: _Optional[_Union[EventError, _Mapping]] = ...) -> None: ...
+
 class IngestResult(_message.Message):
     __slots__ = ("event_id", "processed", "duplicate", "late", "triggers", "error", "sequence")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]

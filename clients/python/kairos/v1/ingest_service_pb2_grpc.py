@@ -48,6 +48,11 @@ class IngestServiceStub(object):
                 request_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestBatchRequest.SerializeToString,
                 response_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestBatchResponse.FromString,
                 _registered_method=True)
+        self.IngestStream = channel.stream_stream(
+                '/kairos.v1.IngestService/IngestStream',
+                request_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer(object):
@@ -75,6 +80,22 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IngestStream(self, request_iterator, context):
+        """Takes chunks of events for as long as the client likes, and answers each in the order sent, once
+        it is durable and applied. Chunks are applied in the order sent. At most 8 chunks are unanswered:
+        then the server stops reading until it has answered one. While the writer's queue is full it
+        stops reading too, so that QUEUE_FULL never occurs. A chunk that is refused as a whole
+        (INVALID_ARGUMENT, FAILED_PRECONDITION) is answered with `error`, and the stream goes on.
+        The stream ends with a status, after all earlier chunks were answered: INVALID_ARGUMENT
+        (WIRE_MALFORMED) for bytes that are no chunk; RESOURCE_EXHAUSTED (DISK_FULL, MAP_FULL);
+        UNAVAILABLE (DRAINING), or when the connection has reached its age. Whatever has no answer is to
+        be sent again; `event_id` or producer numbers make that safe. With producer numbers keep at most
+        1,024 events unanswered. Cancelling does not undo what was sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -87,6 +108,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.IngestBatch,
                     request_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestBatchRequest.FromString,
                     response_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestBatchResponse.SerializeToString,
+            ),
+            'IngestStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.IngestStream,
+                    request_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -147,6 +173,33 @@ class IngestService(object):
             '/kairos.v1.IngestService/IngestBatch',
             kairos_dot_v1_dot_ingest__service__pb2.IngestBatchRequest.SerializeToString,
             kairos_dot_v1_dot_ingest__service__pb2.IngestBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IngestStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/kairos.v1.IngestService/IngestStream',
+            kairos_dot_v1_dot_ingest__service__pb2.IngestStreamRequest.SerializeToString,
+            kairos_dot_v1_dot_ingest__service__pb2.IngestStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,
