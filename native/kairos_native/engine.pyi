@@ -151,6 +151,10 @@ class Engine:
         """
     def active_plan(self, tenant: int) -> bytes | None:
         """Id of the active plan."""
+    def plan_meta(self, tenant: int) -> bytes | None:
+        """What the active plan says for people and for the server: JSON with `conditions`,
+        `features`, `named_features` and `policies`; None without an active plan.
+        """
     def activations(self, tenant: int) -> list[tuple[int, int, bytes]]:
         """(log sequence, received time, plan id) of every activation, oldest first."""
     def documents_of(self, tenant: int) -> dict[str, bytes]:

@@ -216,14 +216,31 @@ cdef class _EngineCalls(_EngineInspection):
         return profile_encode(&view, subject_id, self.names_of(state.active), stored_size)
 
     cdef list names_of(self, const plan* image):
-        """Feature calls by slot id, from the image's section for people."""
-        cdef const kairos_section* section
+        """By slot id the names of feature documents, or else the feature call, from the image's
+        section for people.
+        """
         plan_id = bytes(image.header.plan_id[:32])
         names = self.slot_names.get(plan_id)
         if names is None:
-            section = (<const kairos_section*>(image.image + sizeof(kairos_image_header))
-                       + <int>SECTION_META)
-            meta = json.loads((image.image + section.offset)[:section.count * section.element_size])
-            names = [(text or "").encode() for text in meta["features"]]
+            meta = json.loads(image_meta(image))
+            names = [[] for _ in meta["features"]]
+            for name, slot in meta.get("named_features", {}).items():
+                names[slot].append(name.encode())
+            for slot, text in enumerate(meta["features"]):
+                names[slot] = names[slot] or [(text or "").encode()]
             self.slot_names[plan_id] = names
         return names
+
+    def plan_meta(self, uint32_t tenant):
+        cdef tenant_state state
+        self.alive()
+        if tenant >= KAIROS_TENANTS_MAX:
+            return None
+        publish_read(&self.published, tenant, &state)
+        return image_meta(state.active) if state.known and state.active != NULL else None
+
+
+cdef bytes image_meta(const plan* image):
+    cdef const kairos_section* section = (
+        <const kairos_section*>(image.image + sizeof(kairos_image_header)) + <int>SECTION_META)
+    return (image.image + section.offset)[:section.count * section.element_size]

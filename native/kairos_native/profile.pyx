@@ -146,9 +146,10 @@ cdef list profile_features(const feature_view* view, list slot_names):
         memset(&time, 0, sizeof(time))
         if image.slots[i].kind in (SLOT_LAST, SLOT_FIRST):
             time = feature_read(view, &source)
-        found.append(profile_feature(slot_names[i], &value,
-                                     <int64_t>time.bits if time.kind == VALUE_TIME else 0,
-                                     feature_complete(view, i)))
+        for name in slot_names[i]:
+            found.append(profile_feature(name, &value,
+                                         <int64_t>time.bits if time.kind == VALUE_TIME else 0,
+                                         feature_complete(view, i)))
     for i in range(image.derived_count):
         memset(&source, 0, sizeof(source))
         source.kind = SOURCE_DERIVED

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from kairos_native.engine import Engine, Pending
 
@@ -65,6 +65,7 @@ class Plans:
         self._submit = submit
         self._catalogs: dict[int, Catalog] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._policies: dict[int, tuple[bytes, Mapping[str, Mapping[str, Any]]]] = {}
 
     async def apply(
         self, tenant: int, documents: Sequence[DocumentInput], removed: Sequence[str], *,
@@ -140,6 +141,22 @@ class Plans:
         """Returns id and name of every attribute of the tenant, by id."""
         catalog = await self._catalog(tenant, self._engine.documents_of(tenant))
         return catalog.dictionary()
+
+    def policy(self, tenant: int, policy_id: str) -> Mapping[str, Any] | None:
+        """Returns a policy of the active plan as its reader normalised it; None where the plan has
+        none of this id.
+
+        Cost: one dictionary look-up until another plan is activated
+        """
+        plan_id = self._engine.active_plan(tenant)
+        if plan_id is None:
+            return None
+        known = self._policies.get(tenant)
+        if known is None or known[0] != plan_id:
+            meta = self._engine.plan_meta(tenant)
+            known = plan_id, json.loads(meta).get("policies", {}) if meta else {}
+            self._policies[tenant] = known
+        return known[1].get(policy_id)
 
     async def _catalog(self, tenant: int, stored: Mapping[str, bytes]) -> Catalog:
         catalog = self._catalogs.get(tenant)

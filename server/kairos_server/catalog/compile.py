@@ -28,9 +28,17 @@ from .model import (
     Time,
 )
 from .names import Reader, Tables
+from .policies import read_policies
 from .registry import Numbering, Registry
 from .schema import CONTEXT_FIELDS, EVENT_FIELDS, PROFILE_FIELDS, Schema
-from .shapes import READERS, Schedule, ScoreDocument, TriggerDocument, read_schema
+from .shapes import (
+    READERS,
+    FeatureDocument,
+    Schedule,
+    ScoreDocument,
+    TriggerDocument,
+    read_schema,
+)
 from .violations import DocumentsRefused, Place, Reason, Violation
 
 
@@ -68,6 +76,7 @@ class Compiler:
         self._violations: list[Violation] = []
         self._warnings: list[str] = []
         self._texts: dict[str, str] = {}
+        self._policies: dict[str, Any] = {}
         self._documents: dict[str, list[Any]] = {kind: [] for kind in READERS}
         schema = Schema()
         for name in sorted(bodies):
@@ -83,6 +92,8 @@ class Compiler:
         self._number_schema(Place(self._violations, "schema/main"))
 
     def compiled(self) -> Compiled:
+        self._name_features()
+        self._policies = read_policies(self._documents["policy"])
         derived = self._derived()
         rules = [
             rule
@@ -116,6 +127,30 @@ class Compiler:
             with place.at("purposes").item(index).catch():
                 self._numbering.purpose(name)
 
+    def _name_features(self) -> None:
+        tables = self._tables
+        documents: list[FeatureDocument] = sorted(
+            self._documents["feature"], key=lambda document: document.id
+        )
+        for document in documents:
+            taken = (
+                "is always there"
+                if document.id in PROFILE_FIELDS
+                else "is also a trait"
+                if document.id in tables.schema.traits
+                else "is also another feature, in another spelling"
+                if document.id in tables.named
+                else ""
+            )
+            if taken:
+                document.place.at("id").fault(Reason.NAME_TAKEN, f"profile.{document.id} {taken}")
+                continue
+            with document.place.at("expression").catch():
+                value = self._conditions.call(document.expression)
+                self._conditions.check(value.text)
+                tables.named[document.id] = value
+                self._texts[document.place.document] = value.text
+
     def _derived(self) -> tuple[Derived, ...]:
         documents: list[ScoreDocument] = sorted(
             self._documents["score"], key=lambda document: document.id
@@ -126,6 +161,8 @@ class Compiler:
                 if document.id in PROFILE_FIELDS
                 else "is also a trait"
                 if document.id in self._tables.schema.traits
+                else "is also a feature"
+                if document.id in self._tables.named
                 else ""
             )
             if document.id in self._tables.scores:
@@ -296,6 +333,8 @@ class Compiler:
             {
                 "conditions": self._texts,
                 "features": [s.text if s.live else None for s in registry.slots],
+                "named_features": {n: v.source.id for n, v in sorted(self._tables.named.items())},
+                "policies": self._policies,
             }
         )
 

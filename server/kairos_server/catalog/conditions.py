@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from .cel import Parser, cel_text
+from .cel import Call, Parser, Select, cel_text
 from .lower import Conjunctions, lower
-from .model import Source
-from .names import Names, Reader, Tables
+from .model import Part, Source, SourceKind
+from .names import Names, Reader, Tables, Value
 from .schema import ValueType, type_text
 from .spellings import Translator
 from .violations import Fault, Reason
@@ -36,6 +36,20 @@ class Conditions:
         Errors: Fault
         """
         self._parser.check(text)
+
+    def call(self, text: str) -> Value:
+        """Returns what a feature call reads, of any type; a name is no call,
+        so that features cannot form a cycle.
+
+        Errors: Fault
+        """
+        tree = self._parser.parse(text)
+        value = Names(self.tables, Reader.SCORE, text).value(tree)
+        if value is None or not isinstance(tree, Call | Select):
+            raise Fault(Reason.VALUE_INVALID, f"{text} is no feature call")
+        if value.source.kind is not SourceKind.SLOT or value.source.part is Part.AGE:
+            raise Fault(Reason.UNSUPPORTED, f"{text}: only a feature call itself can be named")
+        return value
 
     def feature(self, text: str, reader: Reader) -> Source:
         """Returns the source of a number or truth value that a score reads.

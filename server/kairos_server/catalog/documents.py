@@ -17,7 +17,9 @@ from . import limits
 from .violations import Fault, Reason
 
 Body = dict[str, Any]
-KINDS = ("schema", "score", "trigger", "placement", "content")
+KINDS = ("schema", "score", "feature", "trigger", "placement", "content", "policy")
+KINDS_LATER = ("segment", "experiment")
+"""Kinds of the contract that no version serves yet."""
 _SEPARATOR = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}\Z")
 

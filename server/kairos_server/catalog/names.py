@@ -57,14 +57,16 @@ class Tables:
     """Score name -> index in PlanModel.derived."""
     features: dict[int, Feature] = field(default_factory=dict)
     """Slot id -> feature, of the slots that this plan reads."""
+    named: dict[str, Value] = field(default_factory=dict)
+    """Id of a feature document -> what its call reads."""
     _known: dict[tuple[str, bool, int], Mapping[str, ValueType]] = field(default_factory=dict)
 
     def known(self, root: str, *, scores: bool) -> Mapping[str, ValueType]:
         """Returns name -> type of all that a root has.
 
-        Scores are named before anything but scores is compiled.
+        Features are named before anything else is compiled, then scores.
         """
-        key = (root, scores, len(self.scores))
+        key = (root, scores, len(self.named) + len(self.scores))
         if key not in self._known:
             self._known[key] = self._known_now(root, scores=scores)
         return self._known[key]
@@ -83,6 +85,7 @@ class Tables:
         return {
             **PROFILE_FIELDS,
             **{name: ValueType(kind) for name, kind in schema.traits.items()},
+            **{name: value.type for name, value in self.named.items()},
             **named,
         }
 
@@ -205,6 +208,8 @@ class Names:
             source = Source(SourceKind.PROFILE, list(PROFILE_FIELDS).index(name))
         elif name in tables.schema.traits:
             source = Source(SourceKind.TRAIT, tables.numbering.trait(name))
+        elif name in tables.named:
+            source = tables.named[name].source
         else:
             source = Source(SourceKind.DERIVED, tables.scores[name])
         return Value(source, kind, f"{root}.{name}")
@@ -270,6 +275,9 @@ class Names:
                     value.type,
                     f"previous({value.text})",
                 )
+            if value.source.kind is SourceKind.SLOT:
+                source = Source(SourceKind.SLOT_PREVIOUS, value.source.id, value.source.part)
+                return Value(source, value.type, f"previous({value.text})")
         if isinstance(inner, Select) and inner.operand.function in ("last", "first"):
             part = Part.TIME if inner.part == "time" else Part.VALUE
             if inner.part in ("time", "value"):

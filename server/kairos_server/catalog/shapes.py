@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .documents import ID, Body, type_name
+from .documents import ID, KINDS_LATER, Body, type_name
 from .encode import URGENCIES
 from .limits import ACTIONS_MAX, TERMS_MAX
 from .model import FieldType
@@ -51,6 +51,13 @@ class ScoreDocument:
     logistic: bool
     bias: float
     terms: tuple[TermDocument, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDocument:
+    id: str
+    expression: str
     place: Place
 
 
@@ -176,6 +183,13 @@ class Fields:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyDocument:
+    id: str
+    fields: Fields
+    place: Place
+
+
 def identity(body: Body, kind: str, document_id: str, kinds: tuple[str, ...]) -> tuple[str, str]:
     """Returns (kind, id) of a document from the request and its body;
     a trigger may take its id from its name.
@@ -189,6 +203,8 @@ def identity(body: Body, kind: str, document_id: str, kinds: tuple[str, ...]) ->
                 Reason.VALUE_INVALID, f"the request says {given}, the body {stated[key]}", key
             )
     found = stated.get("kind")
+    if found in KINDS_LATER:
+        raise Fault(Reason.UNSUPPORTED, f"this version does not serve {found} documents", "kind")
     if found not in kinds:
         raise Fault(
             Reason.VALUE_INVALID,
@@ -285,6 +301,18 @@ def _terms(fields: Fields, key: str) -> tuple[TermDocument, ...]:
     return tuple(result)
 
 
+def read_feature(document_id: str, body: Body, place: Place) -> FeatureDocument:
+    """Returns the named feature; faults go to the place."""
+    fields = _open(body, place)
+    with place.at("id").catch():
+        document_id = checked_name(document_id)
+    expression = fields.typed("expression", "", str)
+    if not fields.has("expression"):
+        place.fault(Reason.KEY_MISSING, "a feature has an expression, a feature call")
+    fields.close()
+    return FeatureDocument(document_id, expression, place)
+
+
 def read_trigger(document_id: str, body: Body, place: Place) -> TriggerDocument:
     """Returns the trigger; faults go to the place."""
     fields = _open(body, place)
@@ -374,6 +402,13 @@ def read_content(document_id: str, body: Body, place: Place) -> ContentDocument:
     return document
 
 
+def read_policy(document_id: str, body: Body, place: Place) -> PolicyDocument:
+    """Returns the policy with its fields still open: what they may be,
+    the registry of policies says.
+    """
+    return PolicyDocument(document_id, _open(body, place), place)
+
+
 def _open(body: Body, place: Place) -> Fields:
     """Opens a document's object; kind and id were read before,
     name and description are for people.
@@ -388,5 +423,5 @@ def _open(body: Body, place: Place) -> Fields:
 
 READERS: dict[str, Callable[..., Any]] = {
     "score": read_score, "trigger": read_trigger, "placement": read_placement,
-    "content": read_content,
+    "content": read_content, "feature": read_feature, "policy": read_policy,
 }  # fmt: skip
