@@ -2,6 +2,7 @@
 
 from .catalog import Applied, Catalog, StoredDocument
 from .documents import DocumentInput, split_documents
+from .folder import FolderDocument, read_folder
 from .image import build_image
 from .model import PlanModel
 from .schema import canonical_name
@@ -12,11 +13,13 @@ __all__ = [
     "Catalog",
     "DocumentInput",
     "DocumentsRefused",
+    "FolderDocument",
     "PlanModel",
     "Reason",
     "StoredDocument",
     "Violation",
     "build_image",
     "canonical_name",
+    "read_folder",
     "split_documents",
 ]

@@ -54,8 +54,8 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_body(text: str) -> Body:
-    """Returns the document of a JSON or YAML text.
+def read_body(text: str, line: int = 1) -> Body:
+    """Returns the document of a JSON or YAML text that begins at `line` of its file.
 
     Errors: Fault with line and column
     """
@@ -63,6 +63,8 @@ def read_body(text: str) -> Body:
         raise Fault(
             Reason.LIMIT_EXCEEDED, f"a document has at most {limits.DOCUMENT_SIZE_MAX} bytes"
         )
+    # Empty lines in front give the lines of a fault their numbers in the file.
+    text = "\n" * (line - 1) + text
     value = _read_json(text) if text.lstrip()[:1] in ("{", "[") else _read_yaml(text)
     if not isinstance(value, dict):
         raise Fault(
@@ -76,12 +78,21 @@ def split_documents(text: str) -> list[DocumentInput]:
 
     Nothing is read yet.
     """
-    parts = _SEPARATOR.split(text)
-    return [
-        DocumentInput(part)
-        for part in parts
-        if any(line.strip() and line.lstrip()[0] != "#" for line in part.splitlines())
-    ]
+    return [DocumentInput(part) for _, part in split_lines(text)]
+
+
+def split_lines(text: str) -> list[tuple[int, str]]:
+    """Returns (line of its first text from 1, text from there on) of each document of a file; parts
+    that hold comments only are left out.
+    """
+    result: list[tuple[int, str]] = []
+    line = 1
+    for part in _SEPARATOR.split(text):
+        if any(row.strip() and row.lstrip()[0] != "#" for row in part.splitlines()):
+            body = part.lstrip("\r\n")
+            result.append((line + part.count("\n", 0, len(part) - len(body)), body))
+        line += part.count("\n")
+    return result
 
 
 def type_name(value: object) -> str:
