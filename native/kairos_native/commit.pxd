@@ -48,4 +48,7 @@ cdef int32_t commit_find_skips(commit_state* state, const char* folder) noexcept
 #            must be loaded first
 cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker,
                            uint8_t* plan_id, uint64_t* failed_sequence) noexcept nogil
+# The server's present, by which processing times are measured: CLOCK_BOOTTIME and the offset given
+# to clock_anchor, so that nobody who sets the wall clock changes them; CLOCK_REALTIME before that.
 cdef int64_t clock_us() noexcept nogil
+cdef void clock_anchor(int64_t offset_us) noexcept nogil

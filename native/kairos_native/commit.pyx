@@ -35,17 +35,37 @@ cdef int64_t DAY_US = 86400000000
 cdef extern from *:
     """
     #include <time.h>
-    static inline uint64_t kairos_clock_ns(int which) {
+    #include <stdatomic.h>
+    static inline uint64_t kairos_clock_read(clockid_t clock) {
         struct timespec t;
-        clock_gettime(which ? CLOCK_MONOTONIC : CLOCK_REALTIME, &t);
+        clock_gettime(clock, &t);
         return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    }
+    static inline uint64_t kairos_clock_ns(int which) {
+        return kairos_clock_read(which ? CLOCK_MONOTONIC : CLOCK_BOOTTIME);
+    }
+    /* What the server's present is ahead of CLOCK_BOOTTIME; 0: it never said so. */
+    static _Atomic int64_t kairos_clock_offset_us;
+    static inline int64_t kairos_clock_us(void) {
+        int64_t offset = atomic_load_explicit(&kairos_clock_offset_us, memory_order_relaxed);
+        return offset ? (int64_t)(kairos_clock_ns(0) / 1000) + offset
+                      : (int64_t)(kairos_clock_read(CLOCK_REALTIME) / 1000);
+    }
+    static inline void kairos_clock_anchor(int64_t offset_us) {
+        atomic_store_explicit(&kairos_clock_offset_us, offset_us, memory_order_relaxed);
     }
     """
     uint64_t kairos_clock_ns(int which) noexcept nogil
+    int64_t kairos_clock_us() noexcept nogil
+    void kairos_clock_anchor(int64_t offset_us) noexcept nogil
 
 
 cdef int64_t clock_us() noexcept nogil:
-    return <int64_t>(kairos_clock_ns(0) // 1000)
+    return kairos_clock_us()
+
+
+cdef void clock_anchor(int64_t offset_us) noexcept nogil:
+    kairos_clock_anchor(offset_us)
 
 
 # ---------------------------------------------------------------- room

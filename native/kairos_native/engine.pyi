@@ -131,6 +131,10 @@ class Engine:
         """Answers a DecideRequest with an encoded DecideResponse. Raises Refusal."""
     def evaluate(self, tenant: int, request: bytes, now_us: int) -> bytes:
         """Answers an EvaluateRequest with an encoded EvaluateResponse. Raises Refusal."""
+    def set_clock(self, offset_us: int) -> None:
+        """Says what is to be added to CLOCK_BOOTTIME for the server's present, by which processing
+        times are measured; of the whole process.
+        """
     def take_decisions(self) -> Pending | None:
         """The decision records captured since the last call, to be committed by the writer; None
         when there are none.

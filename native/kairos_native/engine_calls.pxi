@@ -119,6 +119,9 @@ cdef class _EngineCalls(_EngineInspection):
                                              <const uint8_t*><const char*>request,
                                              <uint32_t>len(request), now_us, &fault), &fault)
 
+    def set_clock(self, int64_t offset_us):
+        clock_anchor(offset_us)
+
     def take_decisions(self):
         cdef Pending pending
         cdef output* records = &self.reader.records

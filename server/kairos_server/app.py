@@ -19,6 +19,7 @@ from kairos_native.engine import LIMITS, Engine, EngineError, Pending, Refusal
 from prometheus_client import CollectorRegistry, generate_latest
 
 from kairos_server.catalog import DocumentsRefused
+from kairos_server.clock import Clock
 from kairos_server.config import Config
 from kairos_server.errors import Failed, Refused, refusal_texts, refused_by_engine
 from kairos_server.exits import Exit, StartError
@@ -45,11 +46,6 @@ FAILURE_GRACE_S: Final = 0.2
 TRANSPORT_GRACE_S: Final = 0.5
 
 
-def clock_us() -> int:
-    """Returns the time of day in microseconds UTC."""
-    return time.time_ns() // 1000
-
-
 def serve(config: Config) -> int:
     """Runs a server until it is told to stop; returns the exit code.
 
@@ -67,6 +63,7 @@ class App:
         self._limits: Limits = limits_read(
             LIMITS, queue_records_max=config.queue_records_max, queue_size_max=config.queue_size_max
         )
+        self._clock = Clock()
         self._telemetry = Telemetry()
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
@@ -76,10 +73,12 @@ class App:
         """Starts, serves until SIGTERM or SIGINT, drains, stops. Errors: StartError."""
         started = time.monotonic()
         config = self._config
+        clock_us = self._clock.now_us
         port_probe_all(config)
         with folder_lock(config.data):
             secrets, tenants = tenants_prepare(config)
-            engine = engine_open(config)
+            engine = engine_open(config, clock_us())
+            engine.set_clock(self._clock.steady_offset_us())
             writer = Writer(engine, self._limits, self._telemetry, clock_us, self._fail)
             writer.start()
 
@@ -115,7 +114,7 @@ class App:
         )
         self._health = health
         checkpointer = Checkpointer(engine, self._config.checkpoint_s)
-        transport = GrpcioEngine(table, gate, self._limits, clock_us)
+        transport = GrpcioEngine(table, gate, self._limits, self._clock.now_us)
         probes = Probes(self._metrics(engine, writer, gate), lambda: health.serving, self._limits)
         self._signals()
         try:
@@ -216,12 +215,12 @@ def start_error(data: Path, error: BaseException) -> BaseException:
     return StartError(Exit.DATA, f"{data}: {error}") if isinstance(error, expected) else error
 
 
-def engine_open(config: Config) -> Engine:
+def engine_open(config: Config, now_us: int) -> Engine:
     """Opens the engine on the data folder. Errors: StartError with the engine's own sentence."""
     try:
         return Engine.open(
             str(config.engine_folder), partition=config.partition, map_size=config.map_size,
-            segment_size=config.segment_size, now_us=clock_us(), kernel=config.kernel,
+            segment_size=config.segment_size, now_us=now_us, kernel=config.kernel,
             texts=refusal_texts(),
         )  # fmt: skip
     except EngineError as error:
