@@ -66,9 +66,6 @@ cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8
 cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data,
                          uint32_t size, int64_t received_us, pending_request* request,
                          wire_fault* fault) noexcept nogil
-# The 128-bit id of a subject: SipHash of its identifier under the tenant's key.
-cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size,
-                        uint8_t* subject_id) noexcept nogil
 # The 128-bit key of an event id: SipHash of subject and id under the tenant's key.
 cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id,
                        const wire_event* event, uint8_t* id_key) noexcept nogil

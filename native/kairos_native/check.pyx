@@ -4,6 +4,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from kairos_native.hash cimport kairos_siphash128
+from kairos_native.identifier cimport identifier_id
 from kairos_native.intake cimport intake_check_event, intake_fault
 from kairos_native.layout cimport FRAME_EVENT
 from kairos_native.limits cimport KAIROS_BATCH_EVENTS_MAX, KAIROS_EVENT_ID_SIZE_MAX
@@ -28,11 +29,6 @@ cdef void pending_free(pending_request* request) noexcept nogil:
     request.refusals = NULL
     request.kept.base = NULL
     request.response = NULL
-
-
-cdef void subject_id_of(const tenant_state* tenant, const uint8_t* identifier, uint32_t size,
-                        uint8_t* subject_id) noexcept nogil:
-    kairos_siphash128(tenant.settings.hash_key, identifier, size, subject_id)
 
 
 cdef void event_id_key(const tenant_state* tenant, const uint8_t* subject_id,
@@ -106,7 +102,9 @@ cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t rece
         fault.status = status
         return check_refuse(request, event, scanned, &fault)
     event.occurred_us = scanned.occurred_us if scanned.has_occurred else received_us
-    subject_id_of(tenant, scanned.subject_id, scanned.subject_id_size, event.subject_id)
+    # The scan has looked at the form of the identifier, so this cannot fail.
+    identifier_id(&tenant.settings, scanned.subject_type, scanned.subject_id,
+                  scanned.subject_id_size, event.subject_id)
     if scanned.event_id_size:
         event_id_key(tenant, event.subject_id, scanned, event.id_key)
     request.record_count += 1

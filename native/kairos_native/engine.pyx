@@ -24,6 +24,7 @@ from kairos_native.dedupe cimport *
 from kairos_native.decide cimport *
 from kairos_native.features cimport feature_view, record_open_session
 from kairos_native.hash cimport kairos_crc32c, kairos_hash64
+from kairos_native.identifier cimport IDENTIFIER_UNSPECIFIED
 from kairos_native.keys cimport STORED_SIZE, put_big_endian, put_prefix, stored_valid
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *

@@ -199,7 +199,8 @@ cdef class _EngineCalls(_EngineInspection):
             raise Refusal(STATUS_TENANT_UNKNOWN)
         if not subject_id:
             raise Refusal(STATUS_SUBJECT_MISSING, "subject_id")
-        status = reader_load(&self.reader, tenant, <const uint8_t*><const char*>subject_id,
+        status = reader_load(&self.reader, tenant, IDENTIFIER_UNSPECIFIED,
+                             <const uint8_t*><const char*>subject_id,
                              <uint32_t>len(subject_id), &state, &applied_sequence, &record,
                              &stored_size, &fault)
         if status != STATUS_OK:

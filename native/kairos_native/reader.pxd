@@ -38,10 +38,10 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
 cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size,
                            int64_t now_us, wire_fault* fault) noexcept nogil
 # Loads the subject's record into work.record; *record NULL when it has none. Ends the read
-# transaction it began.
-cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* identifier,
-                         uint32_t identifier_size, tenant_state* state, uint64_t* applied_sequence,
-                         kairos_record** record, uint32_t* stored_size,
+# transaction it began. `identifier_type`: enum identifier_type, 0 for a user.
+cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier_type,
+                         const uint8_t* identifier, uint32_t identifier_size, tenant_state* state,
+                         uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
                          wire_fault* fault) noexcept nogil
 # Grows a buffer to hold `size` more bytes.
 cdef int32_t output_room(output* out, size_t size) noexcept nogil

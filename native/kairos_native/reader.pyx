@@ -5,11 +5,11 @@ from libc.string cimport memcpy, memset
 
 from kairos_native.answer cimport answer_evaluated
 from kairos_native.change cimport change_event, event_outcome
-from kairos_native.check cimport subject_id_of
 from kairos_native.commit cimport clock_us
 from kairos_native.decide cimport *
 from kairos_native.features cimport *
 from kairos_native.hash cimport kairos_siphash128
+from kairos_native.identifier cimport IDENTIFIER_UNSPECIFIED, identifier_id
 from kairos_native.intake cimport (intake_check_decide, intake_check_event, intake_context_fields,
                                    intake_fault)
 from kairos_native.keys cimport SUBJECT_KEY_SIZE, subject_key
@@ -46,9 +46,9 @@ cdef int32_t output_room(output* out, size_t size) noexcept nogil:
     return STATUS_OK
 
 
-cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* identifier,
-                         uint32_t identifier_size, tenant_state* state, uint64_t* applied_sequence,
-                         kairos_record** record, uint32_t* stored_size,
+cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier_type,
+                         const uint8_t* identifier, uint32_t identifier_size, tenant_state* state,
+                         uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
                          wire_fault* fault) noexcept nogil:
     cdef uint8_t key[SUBJECT_KEY_SIZE]
     cdef uint8_t subject_id[16]
@@ -63,7 +63,9 @@ cdef int32_t reader_load(reader_core* core, uint32_t tenant, const uint8_t* iden
     else:
         status = scratch_fit(core.work, state.active)
     if status == STATUS_OK:
-        subject_id_of(state, identifier, identifier_size, subject_id)
+        status = identifier_id(&state.settings, identifier_type, identifier, identifier_size,
+                               subject_id)
+    if status == STATUS_OK:
         subject_key(key, core.partition, tenant, subject_id)
         status = store_get(core.reader, STORE_SUBJECTS, key, SUBJECT_KEY_SIZE, &value)
         if status == STATUS_OK:
@@ -158,8 +160,9 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
     if status == STATUS_OK:
         status = intake_check_event(state.active, &state.settings, &event, now_us, fault)
     if status == STATUS_OK:
-        status = reader_load(core, tenant, event.subject_id, event.subject_id_size, &state,
-                             &applied_sequence, &record, &stored_size, fault)
+        status = reader_load(core, tenant, event.subject_type, event.subject_id,
+                             event.subject_id_size, &state, &applied_sequence, &record,
+                             &stored_size, fault)
     if status != STATUS_OK:
         return status
     if record == NULL:
@@ -240,8 +243,9 @@ cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* da
     memset(&request, 0, sizeof(request))
     status = wire_scan_decide(data, size, &request, &core.work.message, fault)
     if status == STATUS_OK:
-        status = reader_load(core, tenant, request.subject_id, request.subject_id_size, &state,
-                             &choice.applied_sequence, &record, &stored_size, fault)
+        status = reader_load(core, tenant, IDENTIFIER_UNSPECIFIED, request.subject_id,
+                             request.subject_id_size, &state, &choice.applied_sequence,
+                             &record, &stored_size, fault)
     if status == STATUS_OK:
         status = intake_check_decide(state.active, &state.settings, &request, fault)
     if status == STATUS_OK:

@@ -11,8 +11,8 @@
  *   W3  Field number 0, a field number above 2^29 - 1, groups (wire types 3 and 4) and wire types 6
  *       and 7 are refused.
  *   W4  No recursion: nesting is what the contract names (Event -> Attribute, Event ->
- *       ConsentChange, DecideRequest -> Context -> Attribute), and an unknown field is skipped as
- *       bytes, never opened. Stack below 8 KiB.
+ *       ConsentChange, Event -> Identifier, DecideRequest -> Context -> Attribute), and an unknown
+ *       field is skipped as bytes, never opened. Stack below 8 KiB.
  *   W5  Every `string` of the contract is valid UTF-8, also in an occurrence that a later one
  *       overwrites. Unknown fields, and known fields of another wire type, are skipped unread, as
  *       protobuf does.
@@ -54,11 +54,15 @@ typedef struct wire_event {
     const uint8_t *referrer;
     const uint8_t *currency_code;
     const uint8_t *tenant_id;
+    const uint8_t *producer_id;
+    const uint8_t *user_agent;
     wire_attribute *attributes;
     wire_attribute *traits;
     wire_consent *consents;
+    wire_identifier *identifiers;
     int64_t occurred_us;
     int64_t value_minor;
+    uint64_t producer_sequence;
     uint32_t event_id_size;
     uint32_t event_type_size;
     uint32_t subject_id_size;
@@ -68,14 +72,18 @@ typedef struct wire_event {
     uint32_t referrer_size;
     uint32_t currency_code_size;
     uint32_t tenant_id_size;
+    uint32_t producer_id_size;
+    uint32_t user_agent_size;
     uint32_t attribute_count;
     uint32_t trait_count;
     uint32_t consent_count;
+    uint32_t identifier_count;
     uint8_t has_occurred;
     uint8_t has_value;
     uint8_t device_type;
     uint8_t channel;
     uint8_t urgency;
+    uint8_t subject_type;
 } wire_event;
 
 typedef struct wire_decide {
@@ -106,7 +114,7 @@ enum {
     WIRE_CHANNEL_MAX = 9,
     WIRE_URGENCY_MAX = 4,
     WIRE_CONSENT_STATUS_MAX = 2,
-    WIRE_EVENT_FIELDS = 18,
+    WIRE_EVENT_FIELDS = 23,
     WIRE_CONTEXT_FIELDS = 8
 };
 
@@ -114,7 +122,8 @@ enum {
 enum {
     WIRE_EVENT_ARENA_SIZE = (KAIROS_EVENT_ATTRIBUTES_MAX + KAIROS_EVENT_TRAITS_MAX)
                                 * ((int)sizeof(wire_attribute) + KAIROS_ATTRIBUTE_NAME_SIZE_MAX)
-                            + KAIROS_EVENT_CONSENTS_MAX * (int)sizeof(wire_consent) + 4 * 16
+                            + KAIROS_EVENT_CONSENTS_MAX * (int)sizeof(wire_consent)
+                            + KAIROS_EVENT_IDENTIFIERS_MAX * (int)sizeof(wire_identifier) + 5 * 16
 };
 _Static_assert(KAIROS_ATTRIBUTE_NAME_SIZE_MAX % 16 == 0, "a name fills whole steps of the arena");
 _Static_assert(KAIROS_EVENT_TRAITS_MAX <= KAIROS_EVENT_ATTRIBUTES_MAX,

@@ -34,6 +34,12 @@ cdef extern from "wire.h" nogil:
         uint32_t purpose_size
         uint32_t granted            # 1 granted, 0 denied
 
+    # One further identifier; an e-mail address or phone number is one, but as it was sent.
+    ctypedef struct wire_identifier:
+        const uint8_t* value
+        uint32_t value_size
+        uint32_t type               # enum identifier_type, never 0
+
     # One event. Slices point into the message; absent strings have size 0.
     ctypedef struct wire_event:
         const uint8_t* event_id
@@ -45,11 +51,15 @@ cdef extern from "wire.h" nogil:
         const uint8_t* referrer
         const uint8_t* currency_code
         const uint8_t* tenant_id
+        const uint8_t* producer_id
+        const uint8_t* user_agent
         wire_attribute* attributes
         wire_attribute* traits
         wire_consent* consents
+        wire_identifier* identifiers
         int64_t occurred_us
         int64_t value_minor
+        uint64_t producer_sequence  # 0: none, and no producer_id
         uint32_t event_id_size
         uint32_t event_type_size
         uint32_t subject_id_size
@@ -59,14 +69,18 @@ cdef extern from "wire.h" nogil:
         uint32_t referrer_size
         uint32_t currency_code_size
         uint32_t tenant_id_size
+        uint32_t producer_id_size
+        uint32_t user_agent_size
         uint32_t attribute_count
         uint32_t trait_count
         uint32_t consent_count
+        uint32_t identifier_count
         uint8_t has_occurred
         uint8_t has_value
         uint8_t device_type
         uint8_t channel
         uint8_t urgency
+        uint8_t subject_type        # enum identifier_type; 0: a user
 
     ctypedef struct wire_decide:
         const uint8_t* subject_id

@@ -1,4 +1,4 @@
-/* What the scanner hands out (events, decide requests, attributes, consents, faults),
+/* What the scanner hands out (events, decide requests, attributes, consents, identifiers, faults),
  * and the lists of named values. */
 #ifndef KAIROS_WIRE_ATTRIBUTE_H
 #define KAIROS_WIRE_ATTRIBUTE_H
@@ -35,6 +35,12 @@ typedef struct wire_consent {
     uint32_t purpose_size;
     uint32_t granted;
 } wire_consent;
+
+typedef struct wire_identifier {
+    const uint8_t *value;
+    uint32_t value_size;
+    uint32_t type;
+} wire_identifier;
 
 /* A borrowed text of the message. */
 typedef struct wire_text {

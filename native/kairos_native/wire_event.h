@@ -2,6 +2,7 @@
  * of refusals stand. */
 #ifndef KAIROS_WIRE_EVENT_H
 #define KAIROS_WIRE_EVENT_H
+#include "identifier.h"
 
 /* The outer message as read: the last occurrence of each field,
  * and where the elements of the lists lie. */
@@ -12,15 +13,18 @@ typedef struct wire_event_fields {
     uint32_t attribute_count;
     uint32_t trait_count;
     uint32_t consent_count;
+    uint32_t identifier_count;
     wire_span attributes[KAIROS_EVENT_ATTRIBUTES_MAX];
     wire_span traits[KAIROS_EVENT_TRAITS_MAX];
     wire_span consents[KAIROS_EVENT_CONSENTS_MAX];
+    wire_span identifiers[KAIROS_EVENT_IDENTIFIERS_MAX];
 } wire_event_fields;
 
 static const char *const wire_event_names[WIRE_EVENT_FIELDS] = {
     "", "event_id", "event_type", "subject_id", "session_id", "occurred_time_us", "attributes",
     "device_type", "channel", "urgency", "persona", "url", "referrer", "value_minor",
-    "currency_code", "traits", "consents", "tenant_id"};
+    "currency_code", "traits", "consents", "tenant_id", "identifiers", "producer_id",
+    "producer_sequence", "user_agent", "subject_type"};
 
 static const wire_list wire_event_attributes = {"attributes", &wire_reserved_event,
                                                 SPACE_EVENT_FIELD, KAIROS_STRING_SIZE_MAX};
@@ -60,9 +64,14 @@ WIRE_PART int32_t wire_read_event(const uint8_t *data, uint32_t size, wire_event
             room = wire_add_span(fields->consents, &fields->consent_count,
                                  KAIROS_EVENT_CONSENTS_MAX, data, &field);
             break;
+        case WIRE_TAG(18, WIRE_BYTES):
+            room = wire_add_span(fields->identifiers, &fields->identifier_count,
+                                 KAIROS_EVENT_IDENTIFIERS_MAX, data, &field);
+            break;
         case WIRE_TAG(1, WIRE_BYTES): case WIRE_TAG(2, WIRE_BYTES): case WIRE_TAG(3, WIRE_BYTES):
         case WIRE_TAG(4, WIRE_BYTES): case WIRE_TAG(10, WIRE_BYTES): case WIRE_TAG(11, WIRE_BYTES):
         case WIRE_TAG(12, WIRE_BYTES): case WIRE_TAG(14, WIRE_BYTES): case WIRE_TAG(17, WIRE_BYTES):
+        case WIRE_TAG(19, WIRE_BYTES): case WIRE_TAG(21, WIRE_BYTES):
             if (!wire_utf8_valid(field.data, field.size))
                 return wire_refuse(fault, STATUS_UTF8_INVALID, wire_event_names[field.tag >> 3],
                                    wire_nothing);
@@ -71,6 +80,7 @@ WIRE_PART int32_t wire_read_event(const uint8_t *data, uint32_t size, wire_event
             break;
         case WIRE_TAG(5, WIRE_VARINT): case WIRE_TAG(7, WIRE_VARINT): case WIRE_TAG(8, WIRE_VARINT):
         case WIRE_TAG(9, WIRE_VARINT): case WIRE_TAG(13, WIRE_VARINT):
+        case WIRE_TAG(20, WIRE_VARINT): case WIRE_TAG(22, WIRE_VARINT):
             fields->numbers[field.tag >> 3] = field.bits;
             fields->present |= 1u << (field.tag >> 3);
             break;
@@ -78,7 +88,10 @@ WIRE_PART int32_t wire_read_event(const uint8_t *data, uint32_t size, wire_event
             break;
         }
         if (!room)
-            return wire_refuse(fault, STATUS_ATTRIBUTE_COUNT_EXCEEDED,
+            return wire_refuse(fault,
+                               field.tag == WIRE_TAG(18, WIRE_BYTES)
+                                   ? STATUS_IDENTIFIER_COUNT_EXCEEDED
+                                   : STATUS_ATTRIBUTE_COUNT_EXCEEDED,
                                wire_event_names[field.tag >> 3], wire_nothing);
     }
     return STATUS_OK;
@@ -144,6 +157,62 @@ WIRE_PART int32_t wire_check_consents(wire_event *event, wire_fault *fault) {
     return STATUS_OK;
 }
 
+/* Reads the identifiers: wire format and UTF-8 only. */
+WIRE_PART int32_t wire_read_identifiers(
+    const uint8_t *data, const wire_event_fields *fields, wire_event *event, arena *memory,
+    wire_fault *fault) {
+    uint32_t count = fields->identifier_count;
+    wire_field field;
+    if (!count) return STATUS_OK;
+    event->identifiers =
+        (wire_identifier *)arena_take(memory, count * sizeof *event->identifiers);
+    if (!event->identifiers)
+        return wire_refuse(fault, STATUS_ARENA_FULL, "identifiers", wire_nothing);
+    memset(event->identifiers, 0, count * sizeof *event->identifiers);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *p = data + fields->identifiers[i].start;
+        const uint8_t *end = p + fields->identifiers[i].size;
+        wire_identifier *identifier = event->identifiers + i;
+        while (p < end) {
+            p = wire_read_field(p, end, &field);
+            if (!p)
+                return wire_refuse_item(fault, STATUS_WIRE_MALFORMED, "identifiers", i, "",
+                                        wire_nothing);
+            if (field.tag == WIRE_TAG(1, WIRE_VARINT)) {
+                identifier->type = (uint32_t)field.bits;
+            } else if (field.tag == WIRE_TAG(2, WIRE_BYTES)) {
+                if (!wire_utf8_valid(field.data, field.size))
+                    return wire_refuse_item(fault, STATUS_UTF8_INVALID, "identifiers", i, "value",
+                                            wire_nothing);
+                identifier->value = field.data;
+                identifier->value_size = field.size;
+            }
+        }
+    }
+    event->identifier_count = count;
+    return STATUS_OK;
+}
+
+/* Checks the identifiers in their order; of one: type, value. Two that are alike say one thing
+ * twice, which does no harm. */
+WIRE_PART int32_t wire_check_identifiers(const wire_event *event, wire_fault *fault) {
+    uint8_t normal[IDENTIFIER_NORMAL_SIZE_MAX];
+    for (uint32_t i = 0; i < event->identifier_count; i++) {
+        const wire_identifier *identifier = event->identifiers + i;
+        wire_text value = {identifier->value, identifier->value_size};
+        if (identifier->type > IDENTIFIER_TYPE_MAX)
+            return wire_refuse_item(fault, STATUS_ENUM_INVALID, "identifiers", i, "type",
+                                    wire_nothing);
+        if (!identifier->type)
+            return wire_refuse_item(fault, STATUS_IDENTIFIER_INVALID, "identifiers", i, "type",
+                                    wire_nothing);
+        if (!identifier_normal(identifier->type, value.data, value.size, normal))
+            return wire_refuse_item(fault, STATUS_IDENTIFIER_INVALID, "identifiers", i, "value",
+                                    value);
+    }
+    return STATUS_OK;
+}
+
 /* Checks one text; `missing` is STATUS_OK where the text may be empty. */
 WIRE_PART inline int32_t wire_check_text(
     wire_text text, const char *field, uint32_t limit, int32_t missing, int32_t too_long,
@@ -190,11 +259,14 @@ WIRE_PART inline void wire_fill_event(const wire_event_fields *fields, wire_even
     WIRE_FILL(referrer, 12);
     WIRE_FILL(currency_code, 14);
     WIRE_FILL(tenant_id, 17);
+    WIRE_FILL(producer_id, 19);
+    WIRE_FILL(user_agent, 21);
 #undef WIRE_FILL
     event->has_occurred = (uint8_t)(fields->present >> 5 & 1);
     event->occurred_us = (int64_t)fields->numbers[5];
     event->has_value = (uint8_t)(fields->present >> 13 & 1);
     event->value_minor = (int64_t)fields->numbers[13];
+    event->producer_sequence = fields->numbers[20];
 }
 
 #define WIRE_CHECK(call)                                                                           \
@@ -202,6 +274,31 @@ WIRE_PART inline void wire_fill_event(const wire_event_fields *fields, wire_even
         int32_t wire_status = (call);                                                              \
         if (wire_status != STATUS_OK) return wire_status;                                          \
     } while (0)
+
+/* Producer and number: both or neither. */
+WIRE_PART inline int32_t wire_check_producer(const wire_event *event, wire_fault *fault) {
+    wire_text seen = {event->producer_id, event->producer_id_size};
+    if (seen.size > KAIROS_PRODUCER_ID_SIZE_MAX)
+        return wire_refuse(fault, STATUS_PRODUCER_INVALID, "producer_id", seen);
+    if (seen.size && !event->producer_sequence)
+        return wire_refuse(fault, STATUS_PRODUCER_INVALID, "producer_sequence", wire_nothing);
+    if (!seen.size && event->producer_sequence)
+        return wire_refuse(fault, STATUS_PRODUCER_INVALID, "producer_id", wire_nothing);
+    return STATUS_OK;
+}
+
+/* The type of the subject's identifier, which is looked at again where its type has a form. */
+WIRE_PART inline int32_t wire_check_subject(uint64_t type, wire_event *event, wire_fault *fault) {
+    uint8_t normal[IDENTIFIER_NORMAL_SIZE_MAX];
+    wire_text seen = {event->subject_id, event->subject_id_size};
+    WIRE_CHECK(wire_check_enum(type, IDENTIFIER_TYPE_MAX, "subject_type", &event->subject_type,
+                               fault));
+    if (event->subject_type != IDENTIFIER_EMAIL && event->subject_type != IDENTIFIER_PHONE)
+        return STATUS_OK;
+    if (!identifier_normal(event->subject_type, seen.data, seen.size, normal))
+        return wire_refuse(fault, STATUS_IDENTIFIER_INVALID, "subject_id", seen);
+    return STATUS_OK;
+}
 
 /* The rules of the fields, in the order of their numbers. */
 WIRE_PART int32_t wire_check_event(const wire_event_fields *fields, wire_event *event,
@@ -236,8 +333,13 @@ WIRE_PART int32_t wire_check_event(const wire_event_fields *fields, wire_event *
     WIRE_CHECK(wire_check_list(event->traits, event->trait_count, &wire_event_traits, memory,
                                fault));
     WIRE_CHECK(wire_check_consents(event, fault));
-    return wire_check_text(texts[17], "tenant_id", KAIROS_TENANT_ID_SIZE_MAX, 0,
-                           STATUS_TENANT_MISMATCH, fault);
+    WIRE_CHECK(wire_check_text(texts[17], "tenant_id", KAIROS_TENANT_ID_SIZE_MAX, 0,
+                               STATUS_TENANT_MISMATCH, fault));
+    WIRE_CHECK(wire_check_identifiers(event, fault));
+    WIRE_CHECK(wire_check_producer(event, fault));
+    WIRE_CHECK(wire_check_text(texts[21], "user_agent", KAIROS_USER_AGENT_SIZE_MAX, 0,
+                               STATUS_STRING_TOO_LONG, fault));
+    return wire_check_subject(numbers[22], event, fault);
 }
 
 /* Contract in wire.pxd. On a refusal event_id is what can be told back: empty where it was not read
@@ -263,6 +365,7 @@ WIRE_PART int32_t wire_scan_event(const uint8_t *data, uint32_t size, wire_event
                               &event->traits, memory, fault));
     event->trait_count = fields.trait_count;
     WIRE_CHECK(wire_read_consents(data, &fields, event, memory, fault));
+    WIRE_CHECK(wire_read_identifiers(data, &fields, event, memory, fault));
     return wire_check_event(&fields, event, memory, fault);
 }
 #endif

@@ -73,15 +73,15 @@ typedef struct wire_reserved {
 static const char *const wire_reserved_event_names[] = {
     "url", "late", "time", "type", "traits", "channel", "persona", "urgency", "user_id", "consents",
     "event_id", "referrer", "tenant_id", "attributes", "event_type", "session_id", "subject_id",
-    "device_type", "producer_id", "value_minor", "currency_code", "occurred_time_us",
-    "producer_sequence"};
+    "user_agent", "device_type", "identifiers", "producer_id", "value_minor", "subject_type",
+    "currency_code", "occurred_time_us", "producer_sequence"};
 static const char *const wire_reserved_context_names[] = {
     "channel", "persona", "urgency", "scenario", "placement", "device_type"};
 static const char *const wire_reserved_trait_names[] = {
     "age", "event_count", "session_count", "last_seen_time", "first_seen_time"};
 
 __attribute__((unused)) static const wire_reserved wire_reserved_event = {
-    wire_reserved_event_names, {0, 0, 0, 0, 1, 4, 4, 5, 9, 12, 13, 17, 20, 20, 21, 21, 21, 22, 23}};
+    wire_reserved_event_names, {0, 0, 0, 0, 1, 4, 4, 5, 9, 12, 13, 18, 22, 23, 24, 24, 24, 25, 26}};
 __attribute__((unused)) static const wire_reserved wire_reserved_context = {
     wire_reserved_context_names, {0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 5, 6, 6, 6, 6, 6, 6, 6}};
 __attribute__((unused)) static const wire_reserved wire_reserved_trait = {

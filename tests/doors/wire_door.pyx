@@ -7,8 +7,13 @@ import time
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
 from kairos_native.layout cimport (
     VALUE_BOOL, VALUE_DOUBLE, VALUE_INT, VALUE_NULL, VALUE_STRING, VALUE_TIME,
+    kairos_tenant_settings,
+)
+from kairos_native.identifier cimport (
+    IDENTIFIER_NORMAL_SIZE_MAX, identifier_id, identifier_normal,
 )
 from kairos_native.view cimport arena
 from kairos_native.wire cimport (
@@ -96,6 +101,10 @@ def scan_event(bytes data, Memory memory=None):
         "referrer": text(event.referrer, event.referrer_size),
         "currency_code": text(event.currency_code, event.currency_code_size),
         "tenant_id": text(event.tenant_id, event.tenant_id_size),
+        "producer_id": text(event.producer_id, event.producer_id_size),
+        "producer_sequence": event.producer_sequence,
+        "user_agent": text(event.user_agent, event.user_agent_size),
+        "subject_type": event.subject_type,
         "occurred_time_us": event.occurred_us if event.has_occurred else None,
         "value_minor": event.value_minor if event.has_value else None,
         "device_type": event.device_type,
@@ -108,7 +117,31 @@ def scan_event(bytes data, Memory memory=None):
              bool(event.consents[i].granted))
             for i in range(event.consent_count)
         ],
+        "identifiers": [
+            (event.identifiers[i].type,
+             text(event.identifiers[i].value, event.identifiers[i].value_size))
+            for i in range(event.identifier_count)
+        ],
     }
+
+
+def normal_identifier(uint32_t type, bytes value):
+    """Returns the form that is hashed, or None where the value is not one of its type."""
+    cdef uint8_t result[IDENTIFIER_NORMAL_SIZE_MAX]
+    size = identifier_normal(type, <const uint8_t*><const char*>value, <uint32_t>len(value),
+                             result)
+    return result[:size] if size else None
+
+
+def identifier_id_of(bytes key, uint32_t type, bytes value):
+    """Returns the 16 bytes of an identifier's id under a hash key, or the status."""
+    cdef kairos_tenant_settings settings
+    cdef uint8_t result[16]
+    memset(&settings, 0, sizeof(settings))
+    memcpy(settings.hash_key, <const char*>key, 16)
+    status = identifier_id(&settings, type, <const uint8_t*><const char*>value,
+                           <uint32_t>len(value), result)
+    return status if status else result[:16]
 
 
 def answered_id(bytes data):

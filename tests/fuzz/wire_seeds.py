@@ -44,6 +44,18 @@ def seeds() -> list[tuple[str, bytes]]:
         ("event", outer + field(6, 2, attribute(b"n", b"x" * 8193))),
         ("event", outer + field(15, 2, attribute(b"n", b"x" * 1025))),
         ("event", outer + field(11, 2, b"x" * 8193)),
+        ("event", outer + field(18, 2, field(1, 0, b"\7") + field(2, 2, b"a")) * 17),
+        (
+            "event",
+            outer
+            + b"".join(
+                field(18, 2, field(1, 0, varint(kind)) + field(2, 2, value))
+                for kind in (3, 4)
+                for value in (b" Ann@B.c", b"+1 (202) 555-0143", b"0049(0)301234567")
+            ),
+        ),
+        ("event", outer + field(19, 2, b"p") + field(20, 0, varint(7)) + field(21, 2, b"Mozilla")),
+        ("event", field(2, 2, b"a") + field(3, 2, b"a@b.c") + field(22, 0, b"\3")),
     ]
     events = [data for kind, data in found[:4]]
     found += [

@@ -111,6 +111,25 @@ static void check_attributes(
     }
 }
 
+/* What is hashed is never longer than what was sent but for a plus sign; its form is its own. */
+static void check_identifiers(const wire_event *event, const uint8_t *data, size_t size) {
+    uint8_t normal[257], again[257];
+    REQUIRE(event->subject_type <= 7, "type of the subject");
+    REQUIRE(event->identifier_count <= 16, "too many identifiers");
+    for (uint32_t i = 0; i < event->identifier_count; i++) {
+        const wire_identifier *identifier = event->identifiers + i;
+        uint32_t used = identifier_normal(identifier->type, identifier->value,
+                                          identifier->value_size, normal);
+        check_text(identifier->value, identifier->value_size, 256, data, size);
+        REQUIRE(identifier->type >= 1 && identifier->type <= 7, "type of an identifier");
+        REQUIRE(used && used <= identifier->value_size + 1 && used <= 257, "size of a form");
+        if (used <= 256)
+            REQUIRE(identifier_normal(identifier->type, normal, used, again) == used
+                        && !memcmp(normal, again, used),
+                    "a form that is not its own");
+    }
+}
+
 static void run_event(const uint8_t *data, uint32_t size, size_t arena_size) {
     arena memory = {arena_base, arena_size, 0};
     wire_event event;
@@ -136,6 +155,9 @@ static void run_event(const uint8_t *data, uint32_t size, size_t arena_size) {
     check_text(event.url, event.url_size, 8192, data, size);
     check_text(event.referrer, event.referrer_size, 8192, data, size);
     check_text(event.tenant_id, event.tenant_id_size, 64, data, size);
+    check_text(event.producer_id, event.producer_id_size, 128, data, size);
+    check_text(event.user_agent, event.user_agent_size, 2048, data, size);
+    REQUIRE(!event.producer_id_size == !event.producer_sequence, "producer and number");
     check_text(event.currency_code, event.currency_code_size, 3, data, size);
     REQUIRE(event.currency_code_size == (event.has_value ? 3u : 0u), "money");
     REQUIRE(event.occurred_us >= 0 && event.occurred_us <= WIRE_TIME_US_MAX, "the time");
@@ -147,6 +169,7 @@ static void run_event(const uint8_t *data, uint32_t size, size_t arena_size) {
         REQUIRE(event.consents[i].purpose_size && event.consents[i].granted <= 1, "a consent");
         check_text(event.consents[i].purpose, event.consents[i].purpose_size, 65536, data, size);
     }
+    check_identifiers(&event, data, size);
 }
 
 static void run_decide(const uint8_t *data, uint32_t size, size_t arena_size) {

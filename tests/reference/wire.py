@@ -18,7 +18,7 @@ TIME_US_MAX = 253_402_300_799_999_999
 RESERVED_EVENT = set(
     b"event_id type event_type time occurred_time_us subject_id user_id session_id device_type "
     b"channel urgency persona url referrer value_minor currency_code tenant_id late traits "
-    b"consents attributes producer_id producer_sequence".split()
+    b"consents attributes producer_id producer_sequence identifiers user_agent subject_type".split()
 )
 RESERVED_CONTEXT = set(b"channel placement scenario device_type persona urgency".split())
 RESERVED_TRAIT = set(b"event_count session_count first_seen_time last_seen_time age".split())
@@ -89,7 +89,7 @@ def check_utf8(value: bytes, field: str) -> None:
 
 
 def lists_of(
-    data: bytes, texts: dict[int, str], lists: dict[int, tuple[str, int]], path: str
+    data: bytes, texts: dict[int, str], lists: dict[int, tuple[Any, ...]], path: str
 ) -> dict[int, list[bytes]]:
     """Wire format, UTF-8 and counts of one message; returns the bytes of its
     lists by field number.
@@ -101,9 +101,9 @@ def lists_of(
         if number in texts:
             check_utf8(value, texts[number])
         elif number in lists:
-            name, limit = lists[number]
+            name, limit, *reason = lists[number]
             if len(found[number]) == limit:
-                raise Refused("ATTRIBUTE_COUNT_EXCEEDED", name)
+                raise Refused(*(reason or ["ATTRIBUTE_COUNT_EXCEEDED"]), name)
             found[number].append(value)
     return found
 
@@ -219,18 +219,78 @@ def check_consents(event: event_pb2.Event) -> list[tuple[bytes, bool]]:
     return purposes
 
 
+def normal_email(value: str) -> str | None:
+    """The form of an e-mail address that is hashed, or None where it is none."""
+    found = re.fullmatch(
+        r"[ \t-\r]*([^\x00- \x7f]+@[^\x00- \x7f@.]+(?:\.[^\x00- \x7f@.]+)*)[ \t-\r]*", value
+    )
+    return re.sub("[A-Z]", lambda letter: letter[0].lower(), found[1]) if found else None
+
+
+def normal_phone(value: str) -> str | None:
+    """The form of a phone number that is hashed, or None where it is none."""
+    if not re.fullmatch(r"[-./() \t-\r]*\+?[-./()0-9 \t-\r]*", value):
+        return None
+    first = re.search(r"[0-9]", value)
+    if first:
+        head, tail = value[: first.end()], value[first.end() :]
+        value = head + tail.replace("(0)", "")
+    digits = "".join(re.findall("[0-9]", value))
+    if "+" not in value and digits.startswith("00") and len(digits) > 2:
+        digits = digits[2:]
+    return "+" + digits if 7 <= len(digits) <= 15 and digits[0] != "0" else None
+
+
+def normal_identifier(kind: int, value: str) -> str | None:
+    """The form of an identifier that is hashed; docs/guides/ingest.md."""
+    if not value or len(value.encode()) > 256:
+        return None
+    forms = {
+        event_pb2.IDENTIFIER_TYPE_EMAIL: normal_email,
+        event_pb2.IDENTIFIER_TYPE_PHONE: normal_phone,
+    }
+    return forms[kind](value) if kind in forms else value
+
+
+def check_identifiers(event: event_pb2.Event) -> list[tuple[int, bytes]]:
+    for i, identifier in enumerate(event.identifiers):
+        item = f"identifiers[{i}]"
+        if not check_enum(identifier.type, event_pb2.IdentifierType, f"{item}.type"):
+            raise Refused("IDENTIFIER_INVALID", f"{item}.type")
+        if normal_identifier(identifier.type, identifier.value) is None:
+            raise Refused("IDENTIFIER_INVALID", f"{item}.value")
+    return [(identifier.type, identifier.value.encode()) for identifier in event.identifiers]
+
+
+def check_producer(event: event_pb2.Event) -> dict[str, Any]:
+    producer = check_text(event.producer_id, "producer_id", 128, "PRODUCER_INVALID")
+    if bool(producer) != bool(event.producer_sequence):
+        raise Refused("PRODUCER_INVALID", "producer_sequence" if producer else "producer_id")
+    return {"producer_id": producer, "producer_sequence": event.producer_sequence}
+
+
+def check_subject_type(event: event_pb2.Event) -> int:
+    kind = check_enum(event.subject_type, event_pb2.IdentifierType, "subject_type")
+    if normal_identifier(kind, event.subject_id) is None:
+        raise Refused("IDENTIFIER_INVALID", "subject_id")
+    return kind
+
+
 def read_event(data: bytes) -> dict[str, Any]:
     """The values of an Event; raises Refused."""
     if len(data) > 65_536:
         raise Refused("EVENT_TOO_LARGE", "")
     names = {field.number: field.name for field in event_pb2.Event.DESCRIPTOR.fields}
-    texts = {n: names[n] for n in (1, 2, 3, 4, 10, 11, 12, 14, 17)}
-    lists = lists_of(
-        data, texts, {6: ("attributes", 256), 15: ("traits", 64), 16: ("consents", 64)}, ""
-    )
+    texts = {n: names[n] for n in (1, 2, 3, 4, 10, 11, 12, 14, 17, 19, 21)}
+    limits = {
+        6: ("attributes", 256), 15: ("traits", 64), 16: ("consents", 64),
+        18: ("identifiers", 16, "IDENTIFIER_COUNT_EXCEEDED"),
+    }  # fmt: skip
+    lists = lists_of(data, texts, limits, "")
     read_elements(lists[6], "attributes", ATTRIBUTE_TEXTS)
     read_elements(lists[15], "traits", ATTRIBUTE_TEXTS)
     read_elements(lists[16], "consents", {1: "purpose"})
+    read_elements(lists[18], "identifiers", {2: "value"})
     event = event_pb2.Event.FromString(data)
     return {
         "event_id": check_text(event.event_id, "event_id", 128, "EVENT_ID_INVALID"),
@@ -253,6 +313,10 @@ def read_event(data: bytes) -> dict[str, Any]:
         "traits": check_attributes(event.traits, "traits", RESERVED_TRAIT, 1024),
         "consents": check_consents(event),
         "tenant_id": check_text(event.tenant_id, "tenant_id", 64, "TENANT_MISMATCH"),
+        "identifiers": check_identifiers(event),
+        **check_producer(event),
+        "user_agent": check_text(event.user_agent, "user_agent", 2048, "STRING_TOO_LONG"),
+        "subject_type": check_subject_type(event),
     }
 
 

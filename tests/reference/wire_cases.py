@@ -13,7 +13,8 @@ NAMES = [
     b".a", b"a.", b".", b"a\x00b", b"\x7f", b"A" * 65, b"a" * 128, b"a" * 129, b"aB" * 43,
     b"aB" * 42, b"url", b"eventType", b"type", b"Late", b"age", b"eventCount", b"first_seen_time",
     b"placement", b"scenario", b"", b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"a b", b"quantity",
-    b"sku", b"URL", b"producerSequence", b"occurred_time_us",
+    b"sku", b"URL", b"producerSequence", b"occurred_time_us", b"userAgent", b"identifiers",
+    b"SubjectType",
 ]  # fmt: skip
 TEXTS = [
     b"", b"a", b"page_view", b"user-1", "日本語".encode(), "😀".encode(), b"\xf4\x90\x80\x80",
@@ -26,6 +27,14 @@ NUMBERS = [
     0, 1, 2, 3, 4, 5, 6, 9, 10, 100, 101, 127, 128, 16383, 16384, 2**31 - 1, 2**31, 2**32 - 1,
     2**32, 2**32 + 1, 2**63 - 1, 2**63,
     2**64 - 1, 253_402_300_799_999_999, 253_402_300_800_000_000, 1_700_000_000_000_000,
+]  # fmt: skip
+ADDRESSES = [
+    b"a@b", b" Ann.Lee@Example.COM\t", b"@b", b"a@", b"a@b.", b"a@.b", b"a@b..c", b"a b@c",
+    b"a@b@c",
+    b"\xc3\x89@\xc3\xa9.fr", b"a\x00@b",
+    b"x" * 256 + b"@b", b"+49 (0)30 1234567", b"0049301234567", b"49301234567", b"030 1234567",
+    b"+1-202-555.0143", b"(202) 555/0143", b"+123456", b"++49301234567", b"+1 202 555 0143 x5",
+    b"1" * 15, b"1" * 16, b"(0)4930123456", b"000", b"+",
 ]  # fmt: skip
 DOUBLES = [0.0, -0.0, 1.5, -1e308, 5e-324, float("inf"), float("-inf"), float("nan")]
 
@@ -94,7 +103,7 @@ class Cases:
         )
 
     def unknown(self) -> bytes:
-        number = self.rng.choice((18, 19, 100, 2**29 - 1, 1, 3, 5, 6, 7))
+        number = self.rng.choice((23, 24, 100, 2**29 - 1, 1, 3, 5, 6, 7))
         kind = self.rng.choice((0, 1, 2, 5))
         if self.rng.random() < 0.1:
             number, kind = (
@@ -141,6 +150,21 @@ class Cases:
         status = self.number() if self.is_odd() else self.rng.randrange(1, 3)
         return self.join([self.text_field(1, purpose), self.number_field(2, status)])
 
+    def identifier(self) -> bytes:
+        kind = self.number() if self.is_odd() else self.rng.randrange(1, 8)
+        value = self.text()
+        if kind in (3, 4):
+            value = self.rng.choice(ADDRESSES if self.is_odd() else ADDRESSES[:2])
+            if kind == 4 and not self.is_odd():
+                value = b"+%d" % self.rng.randrange(10**6, 10**15)
+        return self.join([self.number_field(1, kind), self.text_field(2, value)])
+
+    def subject(self) -> list[bytes]:
+        """A type of subject and an identifier of it."""
+        kind = self.number() if self.is_odd() else self.rng.randrange(8)
+        form = {3: b"a@b", 4: b"+1 202 555 0143"}.get(kind)
+        return [self.number_field(22, kind), self.text_field(3, None if self.is_odd() else form)]
+
     def join(self, fields: list[bytes]) -> bytes:
         """Shuffles; sometimes drops, repeats and adds unknown fields."""
         self.rng.shuffle(fields)
@@ -164,7 +188,8 @@ class Cases:
 
     def event(self) -> bytes:
         """An Event."""
-        fields = [self.text_field(number) for number in (2, 3)]
+        fields = [self.text_field(2)]
+        fields += self.subject() if self.rng.random() < 0.3 else [self.text_field(3)]
         fields += [
             self.text_field(number) for number in (1, 4, 10, 11, 12, 17) if self.rng.random() < 0.4
         ]
@@ -180,6 +205,12 @@ class Cases:
             for number, limit in ((7, 5), (8, 9), (9, 4))
             if self.rng.random() < 0.4
         ]
+        if self.rng.random() < 0.3:
+            fields += [self.text_field(19), self.number_field(20)]
+        if self.rng.random() < 0.3:
+            fields.append(self.text_field(21))
+        if self.rng.random() < 0.3:
+            fields += [field(18, 2, self.identifier()) for _ in range(self.count(16))]
         for number, limit, element in (
             (6, 256, self.attribute),
             (15, 64, self.attribute),

@@ -12,7 +12,7 @@ from tidy.tree import ROOT
 # so siblings never do.
 FLOORS = (
     {"status", "layout", "limits", "view", "hash", "names", "compare"},
-    {"wire", "log", "store", "dedupe", "plan", "score", "keys"},
+    {"wire", "identifier", "log", "store", "dedupe", "plan", "score", "keys"},
     {"match", "record", "scratch", "intake"},
     {"session", "slots"},
     {"features"},

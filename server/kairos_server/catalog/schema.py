@@ -52,6 +52,7 @@ PROFILE_FIELDS = {
 EVENT_RESERVED = {
     "event_id", "event_type", "subject_id", "user_id", "occurred_time_us", "attributes", "traits",
     "consents", "tenant_id", "producer_id", "producer_sequence",
+    "identifiers", "user_agent", "subject_type",
 }  # fmt: skip
 ENUM_VALUES = {
     "device_type": ("mobile", "desktop", "tablet", "tv", "other"),
