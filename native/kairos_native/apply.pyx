@@ -1,29 +1,25 @@
-# Contract in apply.pxd. The order inside one event is fixed, because replay must take the same way:
-# scan, load, dedupe, time, session and slots, traits and consents, match, keep the id.
-from libc.stdint cimport (INT64_MIN, UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
-                          uint64_t)
+# Contract in apply.pxd; what an event does stands in apply_event.pyx.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from kairos_native.change cimport change_event, event_outcome
-from kairos_native.check cimport event_id_key
-from kairos_native.dedupe cimport dedupe_drop_before, dedupe_find, dedupe_keep
-from kairos_native.features cimport *
+from kairos_native.apply_event cimport apply_event
+from kairos_native.change cimport event_outcome
+from kairos_native.core cimport apply_core, apply_record
+from kairos_native.dedupe cimport dedupe_drop_before
 from kairos_native.keys cimport *
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.plan cimport plan
-from kairos_native.scratch cimport scratch, scratch_fit, scratch_free, scratch_new
+from kairos_native.producer cimport producers_close, producers_flush, producers_open
+from kairos_native.scratch cimport scratch_free, scratch_new
 from kairos_native.status cimport *
 from kairos_native.store cimport *
 from kairos_native.tenant cimport *
-from kairos_native.wire cimport wire_event, wire_fault, wire_scan_event
 from kairos_native.working cimport *
 
 cdef enum:
-    # an id is recognised until the end of the eighth day after
-    DEDUPE_LOOK_BACK_DAYS = 8
-    # longer, so that a replayed transaction finds what it found the first time
+    # longer than ids are looked for, so that a replayed transaction finds what it found the first time
     DEDUPE_KEEP_DAYS = 10
 
 cdef int64_t DAY_US = 86400000000
@@ -44,12 +40,22 @@ cdef int32_t apply_open(apply_core* core) noexcept nogil:
     return working_open(&core.records)
 
 
+cdef int32_t apply_bind(apply_core* core, store* view) noexcept nogil:
+    core.view = view
+    core.sink.view = view
+    core.sink.partition = core.partition
+    core.numbers = producers_open(view, core.partition)
+    return STATUS_OK if core.numbers != NULL else STATUS_NO_MEMORY
+
+
 cdef void apply_close(apply_core* core) noexcept nogil:
     free(core.tenants)
     scratch_free(core.work)
     working_close(&core.records)
+    producers_close(core.numbers)
     core.tenants = NULL
     core.work = NULL
+    core.numbers = NULL
 
 
 cdef int32_t apply_restore(apply_core* core) noexcept nogil:
@@ -84,6 +90,8 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
     cdef uint32_t day = <uint32_t>(core.received_last_us // DAY_US)
     cdef int32_t status = working_flush(&core.records, core.view)
     if status == STATUS_OK:
+        status = producers_flush(core.numbers)
+    if status == STATUS_OK:
         status = tenants_flush(core.tenants, core.tenant_count, core.view, core.partition)
     if (status == STATUS_OK and day > DEDUPE_KEEP_DAYS
             and core.dedupe_day_first < day - DEDUPE_KEEP_DAYS):
@@ -101,137 +109,7 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
                      value, STORED_SIZE + sizeof(applied_stored))
 
 
-# ---------------------------------------------------------------- events
-# Brings the subject's record into work.record; *before = its state before the event,
-# NULL for a new subject.
-cdef int32_t event_load(apply_core* core, tenant_state* tenant, working_record* place,
-                        uint64_t sequence, kairos_record** record,
-                        const uint8_t** before) noexcept nogil:
-    cdef scratch* work = core.work
-    cdef store_value value
-    cdef int32_t status
-    before[0] = NULL
-    if place.record != NULL:
-        memcpy(work.record, place.record, place.record.record_size)
-        record[0] = <kairos_record*>work.record
-        before[0] = <const uint8_t*>place.record
-        return STATUS_OK
-    if place.looked_up:
-        value.data = place.stored
-        value.size = place.stored_size
-        status = STATUS_OK if place.stored != NULL else STATUS_STORE_NOT_FOUND
-    else:
-        status = store_write_get(core.view, STORE_SUBJECTS, place.key, 22, &value)
-    if status == STATUS_STORE_NOT_FOUND:
-        record[0] = record_new(tenant.active, work.record, sequence)
-        return STATUS_OK
-    if status != STATUS_OK:
-        return status
-    status = record_load(tenant.active, value.data, value.size, work.record, record)
-    if status == STATUS_OK:
-        memcpy(work.before, work.record, record[0].record_size)
-        before[0] = work.before
-    return status
-
-
-# 1 when the event id was accepted before; fills the result with what the first receipt fired.
-cdef int32_t event_repeated(apply_core* core, const kairos_record* record, const uint8_t* key,
-                            const apply_record* source, event_outcome* result) noexcept nogil:
-    cdef uint32_t day = <uint32_t>(source.received_us // DAY_US)
-    cdef uint32_t i
-    cdef int32_t found
-    for i in range(32):
-        if not (record.dedupe_mask >> i) & 1 or i > record.dedupe_day:
-            continue
-        if record.dedupe_day - i + DEDUPE_LOOK_BACK_DAYS < day:
-            break
-        found = dedupe_find(core.ids, record.dedupe_day - i, key, source.sequence, &result.numbers,
-                            &result.trigger_count)
-        if found != 0:
-            return found
-    return 0
-
-
-cdef int32_t event_keep_id(apply_core* core, kairos_record* record, const uint8_t* key,
-                           const apply_record* source, event_outcome* result) noexcept nogil:
-    cdef uint32_t day = <uint32_t>(source.received_us // DAY_US)
-    cdef uint32_t shift = day - record.dedupe_day
-    cdef uint32_t i
-    for i in range(result.trigger_count):
-        core.work.numbers[i] = result.image.rules[result.rules[i]].number
-    record.dedupe_mask = (record.dedupe_mask << shift if shift < 32 else 0) | 1
-    record.dedupe_day = day
-    return dedupe_keep(core.ids, day, key, source.sequence, core.work.numbers, result.trigger_count)
-
-
-# The tenant's clock follows accepted events only, so that a repeat changes nothing.
-cdef void event_follow(tenant_state* tenant, const apply_record* source) noexcept nogil:
-    if source.occurred_us > tenant.event_time_us:
-        tenant.event_time_us = source.occurred_us
-        tenant.sequence_last = source.sequence
-        tenant.changed = TENANT_CHANGED
-
-
-cdef int32_t apply_event(apply_core* core, const apply_record* source,
-                         event_outcome* result) noexcept nogil:
-    cdef tenant_state* tenant = &core.tenants[source.tenant]
-    cdef wire_event local
-    cdef const wire_event* event = source.scanned
-    cdef wire_fault fault
-    cdef working_record* place
-    cdef kairos_record* record
-    cdef const uint8_t* before
-    cdef uint8_t key[22]
-    cdef uint8_t local_key[16]
-    cdef const uint8_t* id_key = source.id_key
-    cdef int32_t status = STATUS_OK
-    if event == NULL:
-        core.work.message.used = 0
-        status = wire_scan_event(source.payload, source.payload_size, &local, &core.work.message,
-                                 &fault)
-        event = &local
-    if status != STATUS_OK or tenant.active == NULL:
-        # Only an accepted event is appended; what an older version accepted and this one does not
-        # is counted and passed over.
-        core.skipped_count += 1
-        return STATUS_OK
-    result.image = tenant.active
-    result.event_id = event.event_id
-    result.event_id_size = event.event_id_size
-    status = scratch_fit(core.work, tenant.active)
-    if status != STATUS_OK:
-        return status
-    subject_key(key, core.partition, source.tenant, source.subject_id)
-    place = working_find(&core.records, key)
-    status = event_load(core, tenant, place, source.sequence, &record, &before)
-    if status != STATUS_OK:
-        return status
-    if event.event_id_size:
-        if event == &local:
-            event_id_key(tenant, source.subject_id, event, local_key)
-            id_key = local_key
-        status = event_repeated(core, record, id_key, source, result)
-        if status != 0:
-            result.duplicate = 1
-            core.duplicate_count += 1
-            return STATUS_OK if status > 0 else -status
-    if before != NULL and record.sequence_last >= source.sequence:
-        # A fuzzy checkpoint already holds this change; only the tenant's clock must still follow.
-        event_follow(tenant, source)
-        return STATUS_OK
-    change_event(tenant, event, source.occurred_us, source.received_us, source.sequence, core.work,
-                 core.kernel, record, before, result)
-    event_follow(tenant, source)
-    core.event_count += 1
-    core.late_count += result.late
-    core.fired_count += result.trigger_count
-    if event.event_id_size:
-        status = event_keep_id(core, record, id_key, source, result)
-        if status != STATUS_OK:
-            return status
-    return working_keep(&core.records, place, record)
-
-
+# ---------------------------------------------------------------- looking ahead
 cdef int32_t apply_expect(apply_core* core, const log_record* records,
                           uint32_t count) noexcept nogil:
     cdef uint8_t key[SUBJECT_KEY_SIZE]
@@ -321,13 +199,28 @@ cdef void apply_tenant(apply_core* core, const apply_record* source) noexcept no
     tenant.changed = TENANT_CHANGED
 
 
+# The present of a record that is no event: received time, or the tenant's event time.
+cdef void apply_sink(apply_core* core, const apply_record* record) noexcept nogil:
+    cdef const tenant_state* tenant = &core.tenants[record.tenant]
+    core.sink.tenant = record.tenant
+    core.sink.hash_key = tenant.settings.hash_key
+    core.sink.sequence = record.sequence
+    core.sink.ordinal = 0
+    core.sink.now_us = (record.received_us if tenant.settings.time_mode == TIME_MODE_LIVE
+                        else tenant.event_time_us)
+
+
 cdef int32_t apply_one(apply_core* core, const apply_record* record,
                        event_outcome* result) noexcept nogil:
     cdef int32_t status = STATUS_OK
     memset(result, 0, sizeof(event_outcome))
     if record.tenant >= KAIROS_TENANTS_MAX:
         core.skipped_count += 1
-    elif record.kind == FRAME_EVENT:
+        core.applied_sequence = record.sequence
+        core.received_last_us = record.received_us
+        return STATUS_OK
+    apply_sink(core, record)
+    if record.kind == FRAME_EVENT:
         if working_full(&core.records):
             status = working_flush(&core.records, core.view)
         if status == STATUS_OK:

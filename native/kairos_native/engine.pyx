@@ -16,7 +16,7 @@ from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
-from kairos_native.apply cimport apply_close, apply_flush, apply_open, apply_restore
+from kairos_native.apply cimport apply_bind, apply_close, apply_flush, apply_open, apply_restore
 from kairos_native.check cimport *
 from kairos_native.checkpoint cimport checkpoint_put, checkpoint_range
 from kairos_native.commit cimport *
@@ -158,7 +158,7 @@ cdef class Engine(_EngineCalls):
                 "The event-id tables of the view cannot be opened. Remove the folder `view`; "
                 "it is rebuilt.",
                 status)
-        self.state.core.view = self.view
+        must(apply_bind(&self.state.core, self.view))
         self.state.core.ids = self.ids
         if fresh:
             self.restore_checkpoint()

@@ -5,7 +5,9 @@ cdef class _EngineInspection(_EngineCheckpoints):
     def dump(self, str database):
         self.alive()
         databases = {"meta": STORE_META, "subjects": STORE_SUBJECTS, "identities": STORE_IDENTITIES,
-                     "documents": STORE_DOCUMENTS, "plans": STORE_PLANS}
+                     "documents": STORE_DOCUMENTS, "plans": STORE_PLANS,
+                     "timers": STORE_TIMERS, "outbox": STORE_OUTBOX, "dead": STORE_DEAD,
+                     "producers": STORE_PRODUCERS, "history": STORE_HISTORY}
         if database == "dedupe":
             return iter(self.dedupe_entries())
         return self.walk(databases[database], b"")

@@ -9,6 +9,7 @@
 #include "blake2b.h"
 #include "image_check_rules.h"
 #include "image_check_source.h"
+#include "image_check_timers.h"
 #include "image_view.h"
 #include "layout.h"
 #include "limits.h"
@@ -41,7 +42,10 @@ static inline int image_check_sections(image_view *v, uint64_t size) {
                                                           sizeof(kairos_source),
                                                           4,
                                                           sizeof(kairos_text),
-                                                          1};
+                                                          1,
+                                                          sizeof(kairos_effect_template),
+                                                          sizeof(kairos_timer),
+                                                          4};
     uint64_t start = sizeof(kairos_image_header) + SECTION_COUNT * sizeof(kairos_section);
     if (v->header->section_count != SECTION_COUNT)
         return image_fail(v, "%u sections", v->header->section_count);
@@ -69,6 +73,8 @@ static inline int image_check_header(const image_view *v) {
         return image_fail(v, "layout id %u", h->layout_id);
     if (h->purpose_count > KAIROS_CONSENT_PURPOSES_MAX)
         return image_fail(v, "%u purposes", h->purpose_count);
+    if (h->event_effects_max > KAIROS_EVENT_EFFECTS_MAX)
+        return image_fail(v, "%u effects of one event", h->event_effects_max);
     if (h->previous_used > 1) return image_fail(v, "previous_used %u", h->previous_used);
     if (image_count(v, SECTION_EVENT_FIELDS) < EVENT_FIELD_FIXED
         || image_count(v, SECTION_CONTEXT_FIELDS) < CONTEXT_FIELD_FIXED) {
@@ -308,7 +314,7 @@ static inline int32_t image_check(const uint8_t *data, uint64_t size, char *mess
     /* Order matters: leaves and slots before those that point to them, sections before all. */
     if (image_check_sections(&v, size) && image_check_header(&v) && image_check_leaves(&v)
         && image_check_slots(&v) && image_check_sources(&v) && image_check_rules(&v)
-        && image_check_placements(&v) && image_check_names(&v)) {
+        && image_check_timers(&v) && image_check_placements(&v) && image_check_names(&v)) {
         return STATUS_OK;
     }
     return STATUS_IMAGE_CORRUPT;

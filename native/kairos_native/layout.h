@@ -12,10 +12,10 @@
 
 enum {
     /* Changes whenever apply would give another result for the same log. */
-    KAIROS_SEMANTICS_VERSION = 1,
+    KAIROS_SEMANTICS_VERSION = 2,
     KAIROS_LOG_FORMAT = 1,
     KAIROS_RECORD_VERSION = 1,
-    KAIROS_IMAGE_VERSION = 1,
+    KAIROS_IMAGE_VERSION = 2,
     KAIROS_DEDUPE_VERSION = 1,
     KAIROS_DECISION_VERSION = 1
 };
@@ -48,7 +48,11 @@ enum kairos_frame_kind {
     FRAME_ACTIVATION = 4,  /* payload: kairos_activation */
     FRAME_DECISION = 5,    /* payload: decision record; changes no state */
     FRAME_SKIP = 6,        /* payload: the u64 sequence of a quarantined frame */
-    FRAME_TENANT = 7       /* payload: kairos_tenant_settings */
+    FRAME_TENANT = 7,      /* payload: kairos_tenant_settings */
+    FRAME_TICK = 8,        /* payload: kairos_tick; fires the tenant's timers that are due */
+    FRAME_ENQUEUE = 9,     /* payload: kairos_enqueue, identifier, encoded kairos.v1.Action */
+    FRAME_OUTCOME = 10,    /* payload: kairos_outcome, reason */
+    FRAME_LINK = 11        /* payload: kairos_link, left and right identifier, evidence */
 };
 
 enum { FRAME_FLAG_SESSION_CLIENT = 1 };
@@ -103,6 +107,13 @@ typedef struct kairos_tenant_settings {
     uint8_t name[64];          /* UTF-8, zero padded */
 } kairos_tenant_settings;
 
+/* A moment of the log in which time passes: `received_us` of the frame is the present of a live
+ * tenant, its event time that of an event-time tenant. */
+typedef struct kairos_tick {
+    uint32_t timer_count_max;  /* fires at most so many; the rest waits for the next tick */
+    uint32_t reserved;
+} kairos_tick;
+
 /* Precedes every value of the view that is not a subject record. */
 typedef struct kairos_stored {
     uint64_t sequence;  /* log sequence that last touched the value */
@@ -135,8 +146,12 @@ typedef struct kairos_record {
     uint32_t session_slot_size;   /* bytes after each kairos_session, multiple of 8 */
     uint32_t late_count;          /* events later than lateness_us_max */
     uint32_t dropped_count;       /* traits or texts that did not fit */
-    uint32_t reserved[3];
+    uint32_t timer_count;         /* entries of tag ENTRY_TIMER */
+    uint32_t flags;               /* RECORD_FLAG_* */
+    uint32_t reserved;
 } kairos_record;
+
+enum { RECORD_FLAG_LINKED = 1 };  /* the subject is a member of a group of identities */
 
 typedef struct kairos_session {
     uint64_t key;      /* 64-bit hash of the client's session id; 0: opened by the gap rule */
@@ -152,7 +167,11 @@ enum kairos_entry_tag {
     ENTRY_CONSENT = 2,    /* id = purpose bit; newest occurred time wins; 1 granted, 0 denied */
     ENTRY_SLOT_TEXT = 3,  /* id = slot id; the text of a LAST or FIRST slot */
     ENTRY_SEGMENTS = 4,   /* reserved for membership bits */
-    ENTRY_RECENT = 5      /* reserved for recent events */
+    ENTRY_RECENT = 5,     /* text = uint32 distances back from sequence_last, newest first */
+    ENTRY_TIMER = 6,      /* id = timer id, value_bits = sequence of the event that armed it,
+                             time = due, value_kind = enum kairos_timer_state,
+                             text = kairos_timer_place */
+    ENTRY_IDENTIFIER = 7  /* id = identifier.h; text = the identifier as sent */
 };
 
 /* Followed by name_size + text_size bytes and zero padding to 8. */
@@ -190,6 +209,92 @@ typedef struct kairos_slot_value {
     uint8_t padding[3];
 } kairos_slot_value;
 
+/* ------------------------------------------------------------------ timers and effects
+ * A pending timer stands in its subject's record; the view's TIMERS holds one entry for it, at
+ * `index_due_us`, which is never after the due time of the record. What moved or was cancelled is
+ * found out when the entry's time comes, so that activity costs no put. */
+enum kairos_timer_state { TIMER_PENDING = 1, TIMER_CANCELLED = 2 };
+
+typedef struct kairos_timer_place {
+    int64_t index_due_us;  /* where TIMERS holds its entry; INT64_MAX: none */
+    int64_t armed_us;      /* occurred time of the event that armed it */
+} kairos_timer_place;
+
+enum kairos_effect_source { EFFECT_TRIGGER = 1, EFFECT_TIMER = 2, EFFECT_ENQUEUED = 3 };
+enum kairos_effect_state { EFFECT_PENDING = 1, EFFECT_DEAD = 2 };
+
+/* One intent of the outbox: kairos_effect | identifier | encoded kairos.v1.Action | reason of the
+ * last failure. Its id is (sequence, ordinal). */
+typedef struct kairos_effect {
+    uint8_t subject_id[16];
+    uint8_t key[16];           /* idempotency key: the same for the same intent, for ever */
+    int64_t created_us;        /* the present of the record that emitted it */
+    int64_t due_us;            /* not handed out before; the next attempt after a failure */
+    uint64_t sequence;         /* log record that emitted it */
+    uint64_t origin_sequence;  /* event that fired the trigger or armed the timer */
+    uint32_t ordinal;          /* 0, 1, 2 … among the effects of the record */
+    uint32_t trigger;          /* trigger number; UINT32_MAX: enqueued by a caller */
+    uint32_t attempt_count;    /* attempts that failed */
+    uint32_t action_size;
+    uint16_t identifier_size;
+    uint16_t reason_size;
+    uint16_t action_index;     /* position among the trigger's actions */
+    uint8_t step;              /* which of the trigger's delays; 0 for none */
+    uint8_t urgency;           /* kairos.v1.Urgency */
+    uint8_t channel;           /* kairos.v1.Channel */
+    uint8_t source;            /* enum kairos_effect_source */
+    uint8_t state;             /* enum kairos_effect_state */
+    uint8_t identifier_type;   /* identifier.h */
+    uint32_t reserved;
+} kairos_effect;
+
+typedef struct kairos_enqueue {
+    uint8_t key[16];           /* keyed hash of the caller's idempotency key */
+    int64_t due_us;            /* not before */
+    uint32_t action_size;
+    uint16_t identifier_size;
+    uint8_t urgency;
+    uint8_t channel;
+    uint8_t identifier_type;
+    uint8_t reserved[7];
+} kairos_enqueue;
+
+enum kairos_outcome_kind {
+    OUTCOME_ACKED = 1,      /* done: the effect leaves the outbox */
+    OUTCOME_FAILED = 2,     /* another attempt from due_us on */
+    OUTCOME_DEAD = 3,       /* given up: kept among the dead letters */
+    OUTCOME_REPLAYED = 4,   /* a dead letter is pending again, its attempts forgotten */
+    OUTCOME_DISCARDED = 5   /* a dead letter is removed */
+};
+
+typedef struct kairos_outcome {
+    uint64_t sequence;         /* of the effect */
+    int64_t due_us;
+    uint32_t ordinal;
+    uint16_t reason_size;
+    uint8_t kind;              /* enum kairos_outcome_kind */
+    uint8_t reserved;
+} kairos_outcome;
+
+/* ------------------------------------------------------------------ identities */
+enum kairos_link_kind { LINK_MADE = 1, LINK_REMOVED = 2 };
+
+typedef struct kairos_link {
+    uint8_t left_id[16];       /* keyed hashes of the two identifiers */
+    uint8_t right_id[16];
+    uint64_t link_id;          /* LINK_REMOVED: the link; LINK_MADE: 0, its sequence becomes the id */
+    int64_t time_us;
+    double confidence;         /* 0 to 1 */
+    uint16_t left_size;
+    uint16_t right_size;
+    uint16_t evidence_size;
+    uint8_t left_type;         /* identifier.h */
+    uint8_t right_type;
+    uint8_t method;            /* kairos.v1.LinkMethod */
+    uint8_t kind;              /* enum kairos_link_kind */
+    uint8_t reserved[6];
+} kairos_link;
+
 /* ------------------------------------------------------------------ plan image
  * kairos_image_header | kairos_section[SECTION_COUNT] | sections, each at a 64-byte boundary. */
 enum kairos_section_id {
@@ -218,7 +323,10 @@ enum kairos_section_id {
     SECTION_SCORE_WEIGHTS = 22,  /* float32 */
     SECTION_TRIGGER_NAMES = 23,  /* kairos_text[trigger number]; numbers are never reused */
     SECTION_META = 24,           /* UTF-8 JSON: registry, texts for explain; not for the core */
-    SECTION_COUNT = 25
+    SECTION_EFFECTS = 25,        /* kairos_effect_template[] */
+    SECTION_TIMERS = 26,         /* kairos_timer[timer id]; ids are never reused */
+    SECTION_TIMER_LIST = 27,     /* uint32 timer ids of rules */
+    SECTION_COUNT = 28
 };
 
 typedef struct kairos_section {
@@ -241,7 +349,10 @@ typedef struct kairos_image_header {
     uint32_t event_type_count;    /* known types, ids 1..count */
     uint32_t purpose_count;
     uint32_t previous_used;       /* 1: some column or term reads a value before the event */
-    uint8_t reserved[40];
+    uint32_t identity_link_types;    /* bit t: identifiers of type t link what carries them */
+    uint32_t identity_unique_types;  /* bit t: a group holds at most one identifier of type t */
+    uint32_t event_effects_max;      /* effects and timers that one event can cause at most */
+    uint8_t reserved[28];
 } kairos_image_header;
 
 typedef struct kairos_text { uint32_t offset; uint32_t size; } kairos_text;     /* into STRINGS */
@@ -378,7 +489,8 @@ typedef struct kairos_derived {
     uint32_t reserved;
 } kairos_derived;
 
-enum kairos_index_id { INDEX_TRIGGERS = 0, INDEX_DECIDE = 1, INDEX_COUNT = 2 };
+/* INDEX_TIMERS holds what must still be true when a timer fires; no event takes part. */
+enum kairos_index_id { INDEX_TRIGGERS = 0, INDEX_DECIDE = 1, INDEX_TIMERS = 2, INDEX_COUNT = 3 };
 
 typedef struct kairos_index {
     uint64_t row_first;   /* first word of this index in ROWS */
@@ -419,12 +531,59 @@ typedef struct kairos_conjunction {
     uint32_t reserved;
 } kairos_conjunction;             /* conjunctions are sorted by rule */
 
+enum kairos_rule_role {
+    RULE_FIRE = 0,    /* answered as fired; its effects go to the outbox */
+    RULE_ARM = 1,     /* arms its timers; not answered */
+    RULE_CANCEL = 2,  /* cancels its timers; not answered */
+    RULE_STILL = 3    /* in INDEX_TIMERS: what a timer asks when it fires */
+};
+
 typedef struct kairos_rule {
     uint32_t number;       /* triggers: trigger number; decide: candidate-independent rule number */
     int32_t priority;
     uint32_t blob_offset;  /* triggers: one encoded FiredTrigger (without field tag and length) */
     uint32_t blob_size;
+    uint32_t timer_first;  /* RULE_ARM, RULE_CANCEL: in TIMER_LIST */
+    uint32_t timer_count;
+    uint32_t effect_first; /* RULE_FIRE: in EFFECTS */
+    uint16_t effect_count;
+    uint8_t role;          /* enum kairos_rule_role */
+    uint8_t reserved;
 } kairos_rule;
+
+typedef struct kairos_effect_template {
+    uint32_t blob_offset;   /* one encoded kairos.v1.Action */
+    uint32_t blob_size;
+    uint32_t trigger;       /* trigger number */
+    uint16_t action_index;
+    uint8_t urgency;
+    uint8_t channel;
+} kairos_effect_template;
+
+enum kairos_timer_kind {
+    TIMER_RETIRED = 0,
+    TIMER_AFTER = 1,        /* due `delay` after the event that armed it */
+    TIMER_INACTIVITY = 2,   /* due `delay` after the subject's last event */
+    TIMER_NEXT_SESSION = 3  /* due with the event that opens the next session */
+};
+enum kairos_timer_policy {
+    TIMER_RESTART = 1,  /* a new match moves what is pending */
+    TIMER_KEEP = 2,     /* a new match is ignored while one is pending */
+    TIMER_EACH = 3      /* every match has a timer of its own, KAIROS_TIMERS_EACH_MAX at once */
+};
+
+typedef struct kairos_timer {
+    int64_t delay_us;
+    int64_t spread_us;      /* due up to this much later, drawn from a hash of the occurrence */
+    uint32_t trigger;       /* trigger number */
+    uint32_t still_rule;    /* index in RULES, checked when due; UINT32_MAX: none */
+    uint32_t effect_first;  /* in EFFECTS */
+    uint32_t effect_count;
+    uint8_t kind;           /* enum kairos_timer_kind */
+    uint8_t policy;         /* enum kairos_timer_policy */
+    uint8_t step;           /* 1, 2, 3 … among the trigger's delays */
+    uint8_t reserved[5];
+} kairos_timer;
 
 typedef struct kairos_placement {
     uint32_t candidate_first, candidate_count;
@@ -508,7 +667,15 @@ KAIROS_SIZE(kairos_index, 40);
 KAIROS_SIZE(kairos_column, 32);
 KAIROS_SIZE(kairos_number, 16);
 KAIROS_SIZE(kairos_conjunction, 16);
-KAIROS_SIZE(kairos_rule, 16);
+KAIROS_SIZE(kairos_rule, 32);
+KAIROS_SIZE(kairos_effect_template, 16);
+KAIROS_SIZE(kairos_timer, 40);
+KAIROS_SIZE(kairos_tick, 8);
+KAIROS_SIZE(kairos_timer_place, 16);
+KAIROS_SIZE(kairos_effect, 96);
+KAIROS_SIZE(kairos_enqueue, 40);
+KAIROS_SIZE(kairos_outcome, 24);
+KAIROS_SIZE(kairos_link, 72);
 KAIROS_SIZE(kairos_placement, 40);
 KAIROS_SIZE(kairos_candidate, 56);
 KAIROS_SIZE(kairos_decision, 128);

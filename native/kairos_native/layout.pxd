@@ -35,6 +35,10 @@ cdef extern from "layout.h" nogil:
         FRAME_DECISION
         FRAME_SKIP
         FRAME_TENANT
+        FRAME_TICK
+        FRAME_ENQUEUE
+        FRAME_OUTCOME
+        FRAME_LINK
 
     cdef enum:
         FRAME_FLAG_SESSION_CLIENT
@@ -86,6 +90,10 @@ cdef extern from "layout.h" nogil:
         uint32_t time_mode
         uint8_t name[64]
 
+    ctypedef struct kairos_tick:
+        uint32_t timer_count_max
+        uint32_t reserved
+
     ctypedef struct kairos_stored:
         uint64_t sequence
         uint32_t checksum
@@ -113,7 +121,12 @@ cdef extern from "layout.h" nogil:
         uint32_t session_slot_size
         uint32_t late_count
         uint32_t dropped_count
-        uint32_t reserved[3]
+        uint32_t timer_count
+        uint32_t flags
+        uint32_t reserved
+
+    cdef enum:
+        RECORD_FLAG_LINKED
 
     ctypedef struct kairos_session:
         uint64_t key
@@ -129,6 +142,8 @@ cdef extern from "layout.h" nogil:
         ENTRY_SLOT_TEXT
         ENTRY_SEGMENTS
         ENTRY_RECENT
+        ENTRY_TIMER
+        ENTRY_IDENTIFIER
 
     ctypedef struct kairos_entry:
         uint64_t value_bits
@@ -163,6 +178,89 @@ cdef extern from "layout.h" nogil:
         uint8_t kind
         uint8_t padding[3]
 
+    cdef enum kairos_timer_state:
+        TIMER_PENDING
+        TIMER_CANCELLED
+
+    ctypedef struct kairos_timer_place:
+        int64_t index_due_us
+        int64_t armed_us
+
+    cdef enum kairos_effect_source:
+        EFFECT_TRIGGER
+        EFFECT_TIMER
+        EFFECT_ENQUEUED
+
+    cdef enum kairos_effect_state:
+        EFFECT_PENDING
+        EFFECT_DEAD
+
+    ctypedef struct kairos_effect:
+        uint8_t subject_id[16]
+        uint8_t key[16]
+        int64_t created_us
+        int64_t due_us
+        uint64_t sequence
+        uint64_t origin_sequence
+        uint32_t ordinal
+        uint32_t trigger
+        uint32_t attempt_count
+        uint32_t action_size
+        uint16_t identifier_size
+        uint16_t reason_size
+        uint16_t action_index
+        uint8_t step
+        uint8_t urgency
+        uint8_t channel
+        uint8_t source
+        uint8_t state
+        uint8_t identifier_type
+        uint32_t reserved
+
+    ctypedef struct kairos_enqueue:
+        uint8_t key[16]
+        int64_t due_us
+        uint32_t action_size
+        uint16_t identifier_size
+        uint8_t urgency
+        uint8_t channel
+        uint8_t identifier_type
+        uint8_t reserved[7]
+
+    cdef enum kairos_outcome_kind:
+        OUTCOME_ACKED
+        OUTCOME_FAILED
+        OUTCOME_DEAD
+        OUTCOME_REPLAYED
+        OUTCOME_DISCARDED
+
+    ctypedef struct kairos_outcome:
+        uint64_t sequence
+        int64_t due_us
+        uint32_t ordinal
+        uint16_t reason_size
+        uint8_t kind
+        uint8_t reserved
+
+    cdef enum kairos_link_kind:
+        LINK_MADE
+        LINK_REMOVED
+
+    ctypedef struct kairos_link:
+        uint8_t left_id[16]
+        uint8_t right_id[16]
+        uint64_t link_id
+        int64_t time_us
+        double confidence
+        uint16_t left_size
+        uint16_t right_size
+        uint16_t evidence_size
+        uint8_t left_type
+        uint8_t right_type
+        uint8_t method
+        uint8_t kind
+        uint8_t reserved[6]
+
     cdef enum kairos_section_id:
         SECTION_STRINGS
         SECTION_DICTIONARY
@@ -189,6 +287,9 @@ cdef extern from "layout.h" nogil:
         SECTION_SCORE_WEIGHTS
         SECTION_TRIGGER_NAMES
         SECTION_META
+        SECTION_EFFECTS
+        SECTION_TIMERS
+        SECTION_TIMER_LIST
         SECTION_COUNT
 
     ctypedef struct kairos_section:
@@ -210,7 +311,10 @@ cdef extern from "layout.h" nogil:
         uint32_t event_type_count
         uint32_t purpose_count
         uint32_t previous_used
-        uint8_t reserved[40]
+        uint32_t identity_link_types
+        uint32_t identity_unique_types
+        uint32_t event_effects_max
+        uint8_t reserved[28]
 
     ctypedef struct kairos_text:
         uint32_t offset
@@ -375,6 +479,7 @@ cdef extern from "layout.h" nogil:
     cdef enum kairos_index_id:
         INDEX_TRIGGERS
         INDEX_DECIDE
+        INDEX_TIMERS
         INDEX_COUNT
 
     ctypedef struct kairos_index:
@@ -419,11 +524,54 @@ cdef extern from "layout.h" nogil:
         uint32_t residual_count
         uint32_t reserved
 
+    cdef enum kairos_rule_role:
+        RULE_FIRE
+        RULE_ARM
+        RULE_CANCEL
+        RULE_STILL
+
     ctypedef struct kairos_rule:
         uint32_t number
         int32_t priority
         uint32_t blob_offset
         uint32_t blob_size
+        uint32_t timer_first
+        uint32_t timer_count
+        uint32_t effect_first
+        uint16_t effect_count
+        uint8_t role
+        uint8_t reserved
+
+    ctypedef struct kairos_effect_template:
+        uint32_t blob_offset
+        uint32_t blob_size
+        uint32_t trigger
+        uint16_t action_index
+        uint8_t urgency
+        uint8_t channel
+
+    cdef enum kairos_timer_kind:
+        TIMER_RETIRED
+        TIMER_AFTER
+        TIMER_INACTIVITY
+        TIMER_NEXT_SESSION
+
+    cdef enum kairos_timer_policy:
+        TIMER_RESTART
+        TIMER_KEEP
+        TIMER_EACH
+
+    ctypedef struct kairos_timer:
+        int64_t delay_us
+        int64_t spread_us
+        uint32_t trigger
+        uint32_t still_rule
+        uint32_t effect_first
+        uint32_t effect_count
+        uint8_t kind
+        uint8_t policy
+        uint8_t step
+        uint8_t reserved[5]
 
     ctypedef struct kairos_placement:
         uint32_t candidate_first, candidate_count

@@ -41,7 +41,19 @@ enum {
     KAIROS_PLACEMENT_CANDIDATES_MAX = 16384,
     KAIROS_SCORE_FEATURES_MAX = 256,
     KAIROS_COLUMNS_MAX = 4096,
-    KAIROS_TENANTS_MAX = 1024
+    KAIROS_TENANTS_MAX = 1024,
+    /* timer ids ever given out in a tenant; an entry of the record holds one in 16 bits */
+    KAIROS_TIMERS_MAX = 65535,
+    /* pending at once for one subject: of one timer with TIMER_EACH; of all timers */
+    KAIROS_TIMERS_EACH_MAX = 8,
+    KAIROS_SUBJECT_TIMERS_MAX = 128,
+    KAIROS_TICK_TIMERS_MAX = 1000,
+    /* effects and timers that one event may cause; a plan is checked against it */
+    KAIROS_EVENT_EFFECTS_MAX = 1024,
+    KAIROS_ACTION_SIZE_MAX = 16384,
+    KAIROS_EFFECT_REASON_SIZE_MAX = 512,    /* of a failed attempt; a longer one is cut */
+    KAIROS_GROUP_MEMBERS_MAX = 64,
+    KAIROS_GROUP_LINKS_MAX = 256
 };
 
 _Static_assert(KAIROS_BATCH_EVENTS_MAX <= KAIROS_COMMIT_RECORDS_MAX,

@@ -177,8 +177,8 @@ cdef int32_t outbox_enqueue(effect_sink* sink, const uint8_t* subject_id, const 
 
 
 # ---------------------------------------------------------------- outcomes
-# Writes the effect with its new state into `target`, unless a later record has put it there already,
-# and takes it out of the other database.
+# Writes the effect with its new state into `target`, unless a later record has put it there
+# already, and takes it out of the other database.
 cdef int32_t outcome_move(effect_sink* sink, uint32_t source, uint32_t target, const uint8_t* key,
                           const effect_parts* parts) noexcept nogil:
     cdef store_value found

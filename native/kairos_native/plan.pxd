@@ -33,6 +33,9 @@ cdef struct plan:
     const kairos_source* score_sources
     const float* score_weights
     const kairos_text* trigger_names
+    const kairos_effect_template* effects
+    const kairos_timer* timers
+    const uint32_t* timer_list
     uint32_t dictionary_mask
     uint32_t event_field_count
     uint32_t context_field_count
@@ -41,6 +44,7 @@ cdef struct plan:
     uint32_t derived_count
     uint32_t trigger_count          # entries of trigger_names
     uint32_t placement_count
+    uint32_t timer_count
     uint64_t image_size
     const double* threshold_keys    # thresholds rounded to double, for the search in match
     void* memory                    # what plan_free frees

@@ -79,6 +79,9 @@ cdef void plan_bind(plan* image, double* keys) noexcept nogil:
     image.score_weights = <const float*>plan_section(image, SECTION_SCORE_WEIGHTS, &count)
     image.trigger_names = <const kairos_text*>plan_section(image, SECTION_TRIGGER_NAMES,
                                                            &image.trigger_count)
+    image.effects = <const kairos_effect_template*>plan_section(image, SECTION_EFFECTS, &count)
+    image.timers = <const kairos_timer*>plan_section(image, SECTION_TIMERS, &image.timer_count)
+    image.timer_list = <const uint32_t*>plan_section(image, SECTION_TIMER_LIST, &count)
     image.thresholds = <const kairos_number*>plan_section(image, SECTION_THRESHOLDS, &count)
     for i in range(count):
         number = image.thresholds + i

@@ -10,7 +10,12 @@ cdef enum store_database:
     STORE_IDENTITIES = 2
     STORE_DOCUMENTS = 3     # documents by kind, id and version
     STORE_PLANS = 4         # activations by sequence
-    STORE_COUNT = 5
+    STORE_TIMERS = 5        # pending timers by due time
+    STORE_OUTBOX = 6        # effects that wait for a worker, by log sequence and ordinal
+    STORE_DEAD = 7          # effects given up
+    STORE_PRODUCERS = 8     # numbers of events seen, by producer
+    STORE_HISTORY = 9       # changes of consents, by subject and sequence
+    STORE_COUNT = 10
 
 
 cdef struct store

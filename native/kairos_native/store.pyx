@@ -56,12 +56,12 @@ cdef struct store:
     uint64_t device
     uint64_t inode
     int data_fd                     # owned by the environment
-    unsigned int databases[5]
+    unsigned int databases[STORE_COUNT]
 
 cdef struct store_reader:
     store* view
     void* txn                       # reset between reads, so that it holds no snapshot
-    void* cursors[5]                # opened when first used, renewed once in each read
+    void* cursors[STORE_COUNT]      # opened when first used, renewed once in each read
     uint32_t renewed                # bit d: cursors[d] belongs to this read
     uint32_t current                # database of the last seek; STORE_COUNT: none in this read
     uint32_t active
@@ -113,7 +113,8 @@ cdef int32_t open_lock_file(const char* folder, char* message,
 
 
 cdef int open_databases(store* view) noexcept nogil:
-    cdef const char** names = ["meta", "subjects", "identities", "documents", "plans"]
+    cdef const char** names = ["meta", "subjects", "identities", "documents", "plans", "timers",
+                               "outbox", "dead", "producers", "history"]
     cdef void* txn = NULL
     cdef uint32_t i
     cdef int code = mdb.txn_begin(view.env, NULL, 0, &txn)

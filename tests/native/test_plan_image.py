@@ -255,8 +255,8 @@ def test_a_cut_image_is_refused(full: bytes) -> None:
 
 def test_another_version_is_named(full: bytes) -> None:
     data = bytearray(full)
-    struct.pack_into("<I", data, 48, 2)
-    with pytest.raises(ValueError, match="image version 2") as refused:
+    struct.pack_into("<I", data, 48, 9)
+    with pytest.raises(ValueError, match="image version 9") as refused:
         Image(sealed(data))
     assert refused.value.args[0] == IMAGE_VERSION
 

@@ -47,7 +47,7 @@ class Frame:
     key_id: int = 0
     flags: int = 0
     partition: int = 0
-    semantics_version: int = 1
+    semantics_version: int = 2
 
     def encode(self, salt: int) -> bytes:
         size = (FRAME.size + len(self.payload) + 7) // 8 * 8

@@ -12,6 +12,7 @@ from kairos_server.catalog.image_index import NOT_DENSE, BuiltIndex, Column, bui
 from kairos_server.catalog.image_tables import NONE_U32, DictionaryTable, OperandTable, StringTable
 from kairos_server.catalog.model import (
     Candidate,
+    EffectTemplate,
     Field,
     LeafOp,
     PlanModel,
@@ -22,8 +23,8 @@ from kairos_server.catalog.model import (
 )
 
 MAGIC = b"KAIRPLAN"
-IMAGE_VERSION = 1
-SEMANTICS_VERSION = 1
+IMAGE_VERSION = 2
+SEMANTICS_VERSION = 2
 ALIGNMENT = 64
 HASH_FIRST = 40
 """Bytes before it are the magic and the plan id."""
@@ -56,6 +57,9 @@ SECTIONS = (
     ("score_weights", np.dtype("<f4")),
     ("trigger_names", tables.TEXT),
     ("meta", np.dtype("u1")),
+    ("effects", tables.EFFECT_TEMPLATE),
+    ("timers", tables.TIMER),
+    ("timer_list", np.dtype("<u4")),
 )
 
 
@@ -84,12 +88,15 @@ class _Writer:
         self._leaf_count = 0
         self._blobs = bytearray()
         self._previous_used = False
+        self._effects: list[tuple[int, ...]] = []
+        self._timer_list: list[int] = []
 
     def image(self) -> bytes:
         self._names()
         self._slots()
         self._derived()
         self._indexes()
+        self._timers()
         self._placements()
         self._arrays["leaves"] = _joined(self._leaves, tables.LEAF)
         self._arrays["operands"] = self._operands.data()
@@ -205,8 +212,8 @@ class _Writer:
         return offset, len(blob)
 
     def _indexes(self) -> None:
-        """Both indexes: INDEX_TRIGGERS, then INDEX_DECIDE; columns, rows, conjunctions and rules
-        follow each other.
+        """INDEX_TRIGGERS, INDEX_DECIDE, INDEX_TIMERS; columns, rows, conjunctions and rules follow
+        each other.
         """
         indexes: list[tuple[int, ...]] = []
         columns: list[tuple[object, ...]] = []
@@ -215,7 +222,8 @@ class _Writer:
         conjunctions: list[np.ndarray] = []
         rules: list[tuple[int, ...]] = []
         row_word = conjunction_count = 0
-        for model_rules in (self._model.trigger_rules, self._model.decide_rules):
+        model = self._model
+        for model_rules in (model.trigger_rules, model.decide_rules, model.timer_rules):
             built = build_index(model_rules)
             indexes.append(
                 (
@@ -246,7 +254,48 @@ class _Writer:
         self._arrays["rules"] = np.array(rules, dtype=tables.RULE)
 
     def _rule(self, rule: Rule) -> tuple[int, ...]:
-        return rule.number, rule.priority, *self._blob(rule.blob)
+        timer_first = len(self._timer_list)
+        self._timer_list += rule.timers
+        return (
+            rule.number,
+            rule.priority,
+            *self._blob(rule.blob),
+            timer_first,
+            len(rule.timers),
+            self._add_effects(rule.effects),
+            len(rule.effects),
+            int(rule.role),
+            0,
+        )
+
+    def _add_effects(self, effects: Sequence[EffectTemplate]) -> int:
+        """Returns the index of the first one."""
+        first = len(self._effects)
+        self._effects += [
+            (*self._blob(e.blob), e.trigger, e.action_index, e.urgency, e.channel) for e in effects
+        ]
+        return first
+
+    def _timers(self) -> None:
+        still_first = len(self._model.trigger_rules) + len(self._model.decide_rules)
+        rows = [
+            (
+                timer.delay_us,
+                timer.spread_us,
+                timer.trigger,
+                NONE_U32 if timer.still is None else still_first + timer.still,
+                self._add_effects(timer.effects),
+                len(timer.effects),
+                int(timer.kind),
+                int(timer.policy),
+                timer.step,
+                b"",
+            )
+            for timer in self._model.timers
+        ]
+        self._arrays["timers"] = np.array(rows, dtype=tables.TIMER)
+        self._arrays["effects"] = np.array(self._effects, dtype=tables.EFFECT_TEMPLATE)
+        self._arrays["timer_list"] = np.array(self._timer_list, dtype=np.uint32)
 
     def _column(
         self, column: Column, number: int, row_word: int, thresholds: list[tuple[int, int, int]]
@@ -389,6 +438,9 @@ class _Writer:
         header["event_type_count"] = len(model.event_types)
         header["purpose_count"] = len(model.purposes)
         header["previous_used"] = int(self._previous_used)
+        header["identity_link_types"] = model.identity_link_types
+        header["identity_unique_types"] = model.identity_unique_types
+        header["event_effects_max"] = model.event_effects_max
         return header.tobytes()
 
 

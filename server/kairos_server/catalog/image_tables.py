@@ -41,7 +41,10 @@ HEADER = _struct(
     ("event_type_count", "<u4"),
     ("purpose_count", "<u4"),
     ("previous_used", "<u4"),
-    ("reserved", "V40"),
+    ("identity_link_types", "<u4"),
+    ("identity_unique_types", "<u4"),
+    ("event_effects_max", "<u4"),
+    ("reserved", "V28"),
 )
 DICTIONARY_ENTRY = _struct(("hash", "<u8"), ("space", "<u4"), ("id", "<u4"), ("text", TEXT))
 FIELD = _struct(("name", TEXT), ("type", "<u4"), ("reserved", "<u4"))
@@ -102,7 +105,38 @@ NUMBER = _struct(("bits", "<u8"), ("kind", "<u4"), ("reserved", "<u4"))
 CONJUNCTION = _struct(
     ("rule", "<u4"), ("residual_first", "<u4"), ("residual_count", "<u4"), ("reserved", "<u4")
 )
-RULE = _struct(("number", "<u4"), ("priority", "<i4"), ("blob_offset", "<u4"), ("blob_size", "<u4"))
+RULE = _struct(
+    ("number", "<u4"),
+    ("priority", "<i4"),
+    ("blob_offset", "<u4"),
+    ("blob_size", "<u4"),
+    ("timer_first", "<u4"),
+    ("timer_count", "<u4"),
+    ("effect_first", "<u4"),
+    ("effect_count", "<u2"),
+    ("role", "u1"),
+    ("reserved", "u1"),
+)
+EFFECT_TEMPLATE = _struct(
+    ("blob_offset", "<u4"),
+    ("blob_size", "<u4"),
+    ("trigger", "<u4"),
+    ("action_index", "<u2"),
+    ("urgency", "u1"),
+    ("channel", "u1"),
+)
+TIMER = _struct(
+    ("delay_us", "<i8"),
+    ("spread_us", "<i8"),
+    ("trigger", "<u4"),
+    ("still_rule", "<u4"),
+    ("effect_first", "<u4"),
+    ("effect_count", "<u4"),
+    ("kind", "u1"),
+    ("policy", "u1"),
+    ("step", "u1"),
+    ("reserved", "V5"),
+)
 PLACEMENT = _struct(
     ("candidate_first", "<u4"),
     ("candidate_count", "<u4"),

@@ -113,6 +113,54 @@ class Leaf:
     operands: tuple[Constant, ...] = ()
 
 
+class RuleRole(IntEnum):
+    FIRE = 0
+    ARM = 1
+    CANCEL = 2
+    STILL = 3
+
+
+class TimerKind(IntEnum):
+    RETIRED = 0
+    AFTER = 1
+    INACTIVITY = 2
+    NEXT_SESSION = 3
+
+
+class TimerPolicy(IntEnum):
+    RESTART = 1
+    KEEP = 2
+    EACH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EffectTemplate:
+    """An action that goes to the outbox; `blob` is one encoded kairos.v1.Action."""
+
+    blob: bytes
+    trigger: int
+    action_index: int
+    urgency: int = 0
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """One delay of a trigger; its position in `PlanModel.timers` is its id.
+
+    `still`: index in `PlanModel.timer_rules` of what must hold when it fires, None: nothing.
+    """
+
+    kind: TimerKind
+    policy: TimerPolicy
+    trigger: int
+    delay_us: int = 0
+    spread_us: int = 0
+    step: int = 1
+    still: int | None = None
+    effects: tuple[EffectTemplate, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Holds when all leaves of one conjunction hold.
@@ -124,6 +172,11 @@ class Rule:
     priority: int
     conjunctions: tuple[tuple[Leaf, ...], ...]
     blob: bytes = b""
+    role: RuleRole = RuleRole.FIRE
+    timers: tuple[int, ...] = ()
+    """Timer ids that a rule of role ARM or CANCEL arms or cancels."""
+    effects: tuple[EffectTemplate, ...] = ()
+    """What a rule of role FIRE puts into the outbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +275,11 @@ class PlanModel:
     """Every trigger the tenant ever had; the number is the position."""
     meta: bytes
     """JSON for people and for the next compilation; the core never reads it."""
+    timer_rules: tuple[Rule, ...] = ()
+    """Conditions of role STILL, which timers ask when they fire."""
+    timers: tuple[Timer, ...] = ()
+    """Every timer the tenant ever had, retired ones with kind RETIRED."""
+    event_effects_max: int = 0
+    """Effects and timers that one event can cause at most."""
+    identity_link_types: int = 0
+    identity_unique_types: int = 0
