@@ -131,6 +131,7 @@ cdef int32_t apply_activation(apply_core* core, const apply_record* source) noex
     cdef plan* image = plan_table_find(core.plans, source.payload)
     cdef uint8_t key[META_KEY_SIZE_MAX]
     cdef uint8_t value[STORED_SIZE + 40]
+    cdef apply_record rest
     cdef uint32_t size
     cdef int32_t status
     if image == NULL:
@@ -147,7 +148,15 @@ cdef int32_t apply_activation(apply_core* core, const apply_record* source) noex
     memcpy(value + STORED_SIZE, &source.received_us, 8)
     memcpy(value + STORED_SIZE + 8, source.payload, 32)
     stored_seal(value, 40, source.sequence)
-    return store_put(core.view, STORE_PLANS, key, size + 8, value, STORED_SIZE + 40)
+    status = store_put(core.view, STORE_PLANS, key, size + 8, value, STORED_SIZE + 40)
+    # Documents behind the plan's id are stored by the same record: what is active and what is
+    # stored never part.
+    if status == STATUS_OK and source.payload_size > 32:
+        rest = source[0]
+        rest.payload = source.payload + 32
+        rest.payload_size = source.payload_size - 32
+        status = apply_documents(core, &rest)
+    return status
 
 
 # Payload: { uint16 key_size, uint16 zero, uint32 value_size, key, value } repeated;

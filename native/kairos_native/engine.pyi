@@ -106,8 +106,11 @@ class Engine:
         """A record that creates a tenant or changes its settings. hash_key (16 bytes)
         and time_mode never change.
         """
-    def activation(self, tenant: int, plan_id: bytes, now_us: int) -> Pending:
-        """A record that activates a plan whose image was stored with store_plan.
+    def activation(
+        self, tenant: int, plan_id: bytes, now_us: int, entries: Sequence[tuple[str, bytes]] = ()
+    ) -> Pending:
+        """A record that activates a plan whose image was stored with store_plan,
+        and stores documents as `documents` does.
 
         Raises Refusal(PLAN_UNKNOWN).
         """
@@ -161,8 +164,14 @@ class Engine:
         """
     def activations(self, tenant: int) -> list[tuple[int, int, bytes]]:
         """(log sequence, received time, plan id) of every activation, oldest first."""
-    def documents_of(self, tenant: int) -> dict[str, bytes]:
-        """Every stored document of the tenant."""
+    def documents_of(self, tenant: int, prefix: str = "") -> dict[str, bytes]:
+        """Every stored document of the tenant whose key begins with the prefix."""
+    def documents_range(
+        self, tenant: int, prefix: str, after: str, count: int
+    ) -> list[tuple[str, bytes]]:
+        """Up to `count` stored documents in order of their keys: those that begin with the
+        prefix and are greater than `after`; an empty `after` asks for the first ones.
+        """
     def event_time(self, tenant: int) -> int:
         """Highest occurred time that the tenant has seen; 0 before the first event."""
     def checkpoint(self, stop: Callable[[], bool] | None = None) -> str | None:

@@ -89,7 +89,7 @@ cdef class _EnginePlans(_EngineState):
             data_folder.write_durably(path, image)
         return plan_id
 
-    def activation(self, uint32_t tenant, bytes plan_id, int64_t now_us):
+    def activation(self, uint32_t tenant, bytes plan_id, int64_t now_us, entries=()):
         cdef Pending pending
         cdef uint32_t i
         cdef tenant_state state
@@ -99,7 +99,8 @@ cdef class _EnginePlans(_EngineState):
             raise Refusal(STATUS_PLAN_UNKNOWN, "plan_id", plan_id.hex())
         self.unload_plans()
         self.load_plan(plan_id)
-        pending = control_pending(self, tenant, FRAME_ACTIVATION, plan_id, now_us)
+        pending = control_pending(self, tenant, FRAME_ACTIVATION,
+                                  plan_id + document_entries(entries), now_us)
         for i in range(self.plans.count):
             if (self.plans.entries[i].image != NULL
                     and bytes(self.plans.entries[i].plan_id[:32]) == plan_id):
@@ -154,14 +155,7 @@ cdef class _EnginePlans(_EngineState):
         cdef tenant_state state
         self.alive()
         self.tenant_known(tenant, &state)
-        parts = []
-        for key, value in entries:
-            encoded = key.encode()
-            if not 0 < len(encoded) <= 400:
-                raise ValueError(f"the document key {key!r} must have 1 to 400 bytes")
-            parts += [len(encoded).to_bytes(4, "little"), len(value).to_bytes(4, "little"), encoded,
-                      value]
-        return control_pending(self, tenant, FRAME_DOCUMENTS, b"".join(parts), now_us)
+        return control_pending(self, tenant, FRAME_DOCUMENTS, document_entries(entries), now_us)
 
     def active_plan(self, uint32_t tenant):
         cdef tenant_state state
@@ -192,7 +186,29 @@ cdef class _EnginePlans(_EngineState):
                           int.from_bytes(body[:8], "little", signed=True), body[8:40]))
         return found
 
-    def documents_of(self, uint32_t tenant):
+    def documents_of(self, uint32_t tenant, str prefix=""):
         self.alive()
+        start = self.tenant_prefix(tenant) + prefix.encode()
         return {key[6:].decode(): value[STORED_SIZE:]
-                for key, value in self.walk(STORE_DOCUMENTS, self.tenant_prefix(tenant))}
+                for key, value in self.walk(STORE_DOCUMENTS, start)}
+
+    def documents_range(self, uint32_t tenant, str prefix, str after, uint32_t count):
+        self.alive()
+        start = self.tenant_prefix(tenant) + prefix.encode()
+        # The least key behind `after`; keys hold no zero byte.
+        key = max(start, self.tenant_prefix(tenant) + after.encode() + b"\0") if after else start
+        entries, _ = self.read_range(STORE_DOCUMENTS, key, count)
+        return [(found[6:].decode(), value[STORED_SIZE:])
+                for found, value in entries if found.startswith(start)]
+
+
+cdef bytes document_entries(entries):
+    """The payload of a record that stores documents: sizes of key and value, key, value."""
+    parts = []
+    for key, value in entries:
+        encoded = key.encode()
+        if not 0 < len(encoded) <= 400:
+            raise ValueError(f"the document key {key!r} must have 1 to 400 bytes")
+        parts += [len(encoded).to_bytes(4, "little"), len(value).to_bytes(4, "little"), encoded,
+                  value]
+    return b"".join(parts)

@@ -75,7 +75,7 @@ cdef class _EngineState:
                 return
             key = following
 
-    cdef tuple read_range(self, uint32_t database, bytes key):
+    cdef tuple read_range(self, uint32_t database, bytes key, uint32_t most=4096):
         cdef store_reader* reader
         cdef store_value found, value
         cdef int32_t status = STATUS_OK
@@ -90,7 +90,7 @@ cdef class _EngineState:
             status = store_seek(reader, database, <const char*>key, <uint32_t>len(key), &found,
                                 &value)
             while status == STATUS_OK:
-                if count == 4096:
+                if count == most:
                     return entries, found.data[:found.size]
                 entries.append((found.data[:found.size], value.data[:value.size]))
                 count += 1

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import grpc
-from kairos.v1 import ingest_service_pb2, plan_service_pb2, plan_service_pb2_grpc
+from kairos.v1 import document_pb2, ingest_service_pb2, plan_service_pb2, plan_service_pb2_grpc
 from kairos_loadtest.cpu import cpu_s, memory_bytes
 from kairos_native.engine import Engine
 from kairos_server.demo.server_process import ServerProcess
@@ -68,7 +68,7 @@ def prepare(server: ServerProcess, rules: Sequence[workload.Rule], events: workl
     with grpc.insecure_channel(server.address) as channel:
         stub = plan_service_pb2_grpc.PlanServiceStub(channel)  # type: ignore[no-untyped-call]
         documents = [
-            plan_service_pb2.Document(kind=d.kind, document_id=d.document_id, body=d.body)
+            document_pb2.Document(kind=d.kind, document_id=d.document_id, body=d.body)
             for d in workload.documents_of(rules)
         ]
         stub.ApplyDocuments(

@@ -15,6 +15,7 @@ from expectation_rules import Row, SubjectState, apply_row
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from kairos.v1 import (
+    document_pb2,
     error_pb2,
     event_pb2,
     ingest_service_pb2,
@@ -39,7 +40,7 @@ class State:
     subjects: dict[str, SubjectState] = field(default_factory=dict)
     seen: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     now_us: int = 0
-    documents: list[plan_service_pb2.Document] = field(default_factory=list)
+    documents: list[document_pb2.Document] = field(default_factory=list)
     batch_sizes: list[int] = field(default_factory=list)
     refuse_calls: int = 0
     """So many calls more are answered with UNAVAILABLE (DRAINING)."""

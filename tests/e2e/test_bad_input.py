@@ -11,6 +11,7 @@ import pytest
 from contract.transport import failure_of
 from e2e.server_process import server
 from kairos.v1 import (
+    document_pb2,
     error_pb2,
     event_pb2,
     ingest_service_pb2,
@@ -195,7 +196,7 @@ def test_a_message_over_the_limit_is_refused(call):
     ],
 )
 def test_a_bad_condition_is_refused_with_its_place_and_a_hint(call, condition, hint):
-    document = plan_service_pb2.Document(
+    document = document_pb2.Document(
         kind="trigger", document_id="bad", body=f"condition: '{condition}'\nactions: [{{type: x}}]"
     )
     failure = refused(
@@ -212,7 +213,7 @@ def test_an_unknown_operator_lists_those_that_exist(call):
         '[{"field": "timeOnPage", "operator": "bigger", "value": 3}]}, "actions": [{"type": "z"}]}'
     )
     request = plan_service_pb2.ApplyDocumentsRequest(
-        documents=[plan_service_pb2.Document(kind="trigger", body=body)]
+        documents=[document_pb2.Document(kind="trigger", body=body)]
     )
     failure = refused(call, "ApplyDocuments", request)
     assert any("greater_than" in violation.description for violation in failure.violations)

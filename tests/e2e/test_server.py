@@ -15,6 +15,7 @@ from contract.transport import failure_of
 from e2e.server_process import refused_start, server
 from google.protobuf.json_format import MessageToDict
 from kairos.v1 import (
+    document_pb2,
     event_pb2,
     ingest_service_pb2,
     personalization_service_pb2,
@@ -59,7 +60,7 @@ class Client:
         return self.call(self.decide_stub.Decide, request)
 
     def apply(self, *bodies, **fields):
-        documents = [plan_service_pb2.Document(body=body) for body in bodies]
+        documents = [document_pb2.Document(body=body) for body in bodies]
         request = plan_service_pb2.ApplyDocumentsRequest(documents=documents, **fields)
         return self.call(self.plans_stub.ApplyDocuments, request)
 

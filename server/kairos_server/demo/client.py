@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 from kairos.v1 import (
+    document_pb2,
     error_pb2,
     event_pb2,
     ingest_service_pb2,
@@ -63,7 +64,7 @@ class Client:
     def apply_pack(self, name: str, author: str) -> plan_service_pb2.Plan:
         """Stores a pack's documents, activates the plan and returns it. Errors: grpc.RpcError."""
         documents = [
-            plan_service_pb2.Document(
+            document_pb2.Document(
                 kind=document.kind, document_id=document.document_id, body=document.body
             )
             for document in read_pack(name)

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from kairos.v1 import document_pb2 as kairos_dot_v1_dot_document__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckairos/v1/plan_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\";\n\x08\x44ocument\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\"\x9d\x01\n\x15\x41pplyDocumentsRequest\x12&\n\tdocuments\x18\x01 \x03(\x0b\x32\x13.kairos.v1.Document\x12\x15\n\rremoved_names\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x10\n\x08\x61\x63tivate\x18\x04 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0c\n\x04note\x18\x06 \x01(\t\"I\n\x16\x41pplyDocumentsResponse\x12\x1d\n\x04plan\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Plan\x12\x10\n\x08warnings\x18\x02 \x03(\t\"4\n\x13\x41\x63tivatePlanRequest\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\"5\n\x14\x41\x63tivatePlanResponse\x12\x1d\n\x04plan\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Plan\"#\n\x13RollBackPlanRequest\x12\x0c\n\x04note\x18\x01 \x01(\t\"5\n\x14RollBackPlanResponse\x12\x1d\n\x04plan\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Plan\"9\n\x10ListPlansRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"L\n\x11ListPlansResponse\x12\x1e\n\x05plans\x18\x01 \x03(\x0b\x32\x0f.kairos.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetDictionaryRequest\"D\n\x15GetDictionaryResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.kairos.v1.DictionaryEntry\"0\n\x0f\x44ictionaryEntry\x12\x0f\n\x07name_id\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xd1\x01\n\x04Plan\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63reate_time_us\x18\x02 \x01(\x03\x12\x18\n\x10\x61\x63tivate_time_us\x18\x03 \x01(\x03\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0c\n\x04note\x18\x06 \x01(\t\x12\x15\n\rtrigger_count\x18\x07 \x01(\r\x12\x15\n\rcontent_count\x18\x08 \x01(\r\x12\x15\n\rfeature_count\x18\t \x01(\r\x12\x13\n\x0bimage_bytes\x18\n \x01(\x04\x32\xc5\x04\n\x0bPlanService\x12u\n\x0e\x41pplyDocuments\x12 .kairos.v1.ApplyDocumentsRequest\x1a!.kairos.v1.ApplyDocumentsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/plans:apply:\x01*\x12|\n\x0c\x41\x63tivatePlan\x12\x1e.kairos.v1.ActivatePlanRequest\x1a\x1f.kairos.v1.ActivatePlanResponse\"+\x82\xd3\xe4\x93\x02%\" /api/v1/plans/{plan_id}:activate:\x01*\x12r\n\x0cRollBackPlan\x12\x1e.kairos.v1.RollBackPlanRequest\x1a\x1f.kairos.v1.RollBackPlanResponse\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/plans:rollBack:\x01*\x12]\n\tListPlans\x12\x1b.kairos.v1.ListPlansRequest\x1a\x1c.kairos.v1.ListPlansResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/plans\x12n\n\rGetDictionary\x12\x1f.kairos.v1.GetDictionaryRequest\x1a .kairos.v1.GetDictionaryResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/dictionaryb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckairos/v1/plan_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18kairos/v1/document.proto\"\xef\x01\n\x15\x41pplyDocumentsRequest\x12&\n\tdocuments\x18\x01 \x03(\x0b\x32\x13.kairos.v1.Document\x12\x15\n\rremoved_names\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x10\n\x08\x61\x63tivate\x18\x04 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0c\n\x04note\x18\x06 \x01(\t\x12\r\n\x05prune\x18\x07 \x01(\x08\x12\x16\n\x0einclude_drafts\x18\x08 \x01(\x08\x12\x15\n\rinclude_diffs\x18\t \x01(\x08\x12\x12\n\nrequest_id\x18\n \x01(\t\"q\n\x16\x41pplyDocumentsResponse\x12\x1d\n\x04plan\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Plan\x12\x10\n\x08warnings\x18\x02 \x03(\t\x12&\n\x05\x64iffs\x18\x03 \x03(\x0b\x32\x17.kairos.v1.DocumentDiff\"D\n\x13\x41\x63tivatePlanRequest\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\"5\n\x14\x41\x63tivatePlanResponse\x12\x1d\n\x04plan\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Plan\"3\n\x13RollBackPlanRequest\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\"5\n\x14RollBackPlanResponse\x12\x1d\n\x04plan\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Plan\"9\n\x10ListPlansRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"L\n\x11ListPlansResponse\x12\x1e\n\x05plans\x18\x01 \x03(\x0b\x32\x0f.kairos.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetDictionaryRequest\"D\n\x15GetDictionaryResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.kairos.v1.DictionaryEntry\"0\n\x0f\x44ictionaryEntry\x12\x0f\n\x07name_id\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xd1\x01\n\x04Plan\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63reate_time_us\x18\x02 \x01(\x03\x12\x18\n\x10\x61\x63tivate_time_us\x18\x03 \x01(\x03\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0c\n\x04note\x18\x06 \x01(\t\x12\x15\n\rtrigger_count\x18\x07 \x01(\r\x12\x15\n\rcontent_count\x18\x08 \x01(\r\x12\x15\n\rfeature_count\x18\t \x01(\r\x12\x13\n\x0bimage_bytes\x18\n \x01(\x04\x32\xc5\x04\n\x0bPlanService\x12u\n\x0e\x41pplyDocuments\x12 .kairos.v1.ApplyDocumentsRequest\x1a!.kairos.v1.ApplyDocumentsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/plans:apply:\x01*\x12|\n\x0c\x41\x63tivatePlan\x12\x1e.kairos.v1.ActivatePlanRequest\x1a\x1f.kairos.v1.ActivatePlanResponse\"+\x82\xd3\xe4\x93\x02%\" /api/v1/plans/{plan_id}:activate:\x01*\x12r\n\x0cRollBackPlan\x12\x1e.kairos.v1.RollBackPlanRequest\x1a\x1f.kairos.v1.RollBackPlanResponse\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/plans:rollBack:\x01*\x12]\n\tListPlans\x12\x1b.kairos.v1.ListPlansRequest\x1a\x1c.kairos.v1.ListPlansResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/plans\x12n\n\rGetDictionary\x12\x1f.kairos.v1.GetDictionaryRequest\x1a .kairos.v1.GetDictionaryResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/dictionaryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,32 +43,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANSERVICE'].methods_by_name['ListPlans']._serialized_options = b'\202\323\344\223\002\017\022\r/api/v1/plans'
   _globals['_PLANSERVICE'].methods_by_name['GetDictionary']._loaded_options = None
   _globals['_PLANSERVICE'].methods_by_name['GetDictionary']._serialized_options = b'\202\323\344\223\002\024\022\022/api/v1/dictionary'
-  _globals['_DOCUMENT']._serialized_start=73
-  _globals['_DOCUMENT']._serialized_end=132
-  _globals['_APPLYDOCUMENTSREQUEST']._serialized_start=135
-  _globals['_APPLYDOCUMENTSREQUEST']._serialized_end=292
-  _globals['_APPLYDOCUMENTSRESPONSE']._serialized_start=294
-  _globals['_APPLYDOCUMENTSRESPONSE']._serialized_end=367
-  _globals['_ACTIVATEPLANREQUEST']._serialized_start=369
-  _globals['_ACTIVATEPLANREQUEST']._serialized_end=421
-  _globals['_ACTIVATEPLANRESPONSE']._serialized_start=423
-  _globals['_ACTIVATEPLANRESPONSE']._serialized_end=476
-  _globals['_ROLLBACKPLANREQUEST']._serialized_start=478
-  _globals['_ROLLBACKPLANREQUEST']._serialized_end=513
-  _globals['_ROLLBACKPLANRESPONSE']._serialized_start=515
-  _globals['_ROLLBACKPLANRESPONSE']._serialized_end=568
-  _globals['_LISTPLANSREQUEST']._serialized_start=570
-  _globals['_LISTPLANSREQUEST']._serialized_end=627
-  _globals['_LISTPLANSRESPONSE']._serialized_start=629
-  _globals['_LISTPLANSRESPONSE']._serialized_end=705
-  _globals['_GETDICTIONARYREQUEST']._serialized_start=707
-  _globals['_GETDICTIONARYREQUEST']._serialized_end=729
-  _globals['_GETDICTIONARYRESPONSE']._serialized_start=731
-  _globals['_GETDICTIONARYRESPONSE']._serialized_end=799
-  _globals['_DICTIONARYENTRY']._serialized_start=801
-  _globals['_DICTIONARYENTRY']._serialized_end=849
-  _globals['_PLAN']._serialized_start=852
-  _globals['_PLAN']._serialized_end=1061
-  _globals['_PLANSERVICE']._serialized_start=1064
-  _globals['_PLANSERVICE']._serialized_end=1645
+  _globals['_APPLYDOCUMENTSREQUEST']._serialized_start=100
+  _globals['_APPLYDOCUMENTSREQUEST']._serialized_end=339
+  _globals['_APPLYDOCUMENTSRESPONSE']._serialized_start=341
+  _globals['_APPLYDOCUMENTSRESPONSE']._serialized_end=454
+  _globals['_ACTIVATEPLANREQUEST']._serialized_start=456
+  _globals['_ACTIVATEPLANREQUEST']._serialized_end=524
+  _globals['_ACTIVATEPLANRESPONSE']._serialized_start=526
+  _globals['_ACTIVATEPLANRESPONSE']._serialized_end=579
+  _globals['_ROLLBACKPLANREQUEST']._serialized_start=581
+  _globals['_ROLLBACKPLANREQUEST']._serialized_end=632
+  _globals['_ROLLBACKPLANRESPONSE']._serialized_start=634
+  _globals['_ROLLBACKPLANRESPONSE']._serialized_end=687
+  _globals['_LISTPLANSREQUEST']._serialized_start=689
+  _globals['_LISTPLANSREQUEST']._serialized_end=746
+  _globals['_LISTPLANSRESPONSE']._serialized_start=748
+  _globals['_LISTPLANSRESPONSE']._serialized_end=824
+  _globals['_GETDICTIONARYREQUEST']._serialized_start=826
+  _globals['_GETDICTIONARYREQUEST']._serialized_end=848
+  _globals['_GETDICTIONARYRESPONSE']._serialized_start=850
+  _globals['_GETDICTIONARYRESPONSE']._serialized_end=918
+  _globals['_DICTIONARYENTRY']._serialized_start=920
+  _globals['_DICTIONARYENTRY']._serialized_end=968
+  _globals['_PLAN']._serialized_start=971
+  _globals['_PLAN']._serialized_end=1180
+  _globals['_PLANSERVICE']._serialized_start=1183
+  _globals['_PLANSERVICE']._serialized_end=1764
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from google.api import annotations_pb2 as _annotations_pb2
+from kairos.v1 import document_pb2 as _document_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -7,47 +8,49 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class Document(_message.Message):
-    __slots__ = ("kind", "document_id", "body")
-    KIND_FIELD_NUMBER: _ClassVar[int]
-    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
-    BODY_FIELD_NUMBER: _ClassVar[int]
-    kind: str
-    document_id: str
-    body: str
-    def __init__(self, kind: _Optional[str] = ..., document_id: _Optional[str] = ..., body: _Optional[str] = ...) -> None: ...
-
 class ApplyDocumentsRequest(_message.Message):
-    __slots__ = ("documents", "removed_names", "validate_only", "activate", "author", "note")
+    __slots__ = ("documents", "removed_names", "validate_only", "activate", "author", "note", "prune", "include_drafts", "include_diffs", "request_id")
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     REMOVED_NAMES_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ACTIVATE_FIELD_NUMBER: _ClassVar[int]
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
-    documents: _containers.RepeatedCompositeFieldContainer[Document]
+    PRUNE_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_DRAFTS_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_DIFFS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    documents: _containers.RepeatedCompositeFieldContainer[_document_pb2.Document]
     removed_names: _containers.RepeatedScalarFieldContainer[str]
     validate_only: bool
     activate: bool
     author: str
     note: str
-    def __init__(self, documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., removed_names: _Optional[_Iterable[str]] = ..., validate_only: bool = ..., activate: bool = ..., author: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    prune: bool
+    include_drafts: bool
+    include_diffs: bool
+    request_id: str
+    def __init__(self, documents: _Optional[_Iterable[_Union[_document_pb2.Document, _Mapping]]] = ..., removed_names: _Optional[_Iterable[str]] = ..., validate_only: bool = ..., activate: bool = ..., author: _Optional[str] = ..., note: _Optional[str] = ..., prune: bool = ..., include_drafts: bool = ..., include_diffs: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApplyDocumentsResponse(_message.Message):
-    __slots__ = ("plan", "warnings")
+    __slots__ = ("plan", "warnings", "diffs")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    DIFFS_FIELD_NUMBER: _ClassVar[int]
     plan: Plan
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    diffs: _containers.RepeatedCompositeFieldContainer[_document_pb2.DocumentDiff]
+    def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., diffs: _Optional[_Iterable[_Union[_document_pb2.DocumentDiff, _Mapping]]] = ...) -> None: ...
 
 class ActivatePlanRequest(_message.Message):
-    __slots__ = ("plan_id", "note")
+    __slots__ = ("plan_id", "note", "author")
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
     plan_id: str
     note: str
-    def __init__(self, plan_id: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    author: str
+    def __init__(self, plan_id: _Optional[str] = ..., note: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
 
 class ActivatePlanResponse(_message.Message):
     __slots__ = ("plan",)
@@ -56,10 +59,12 @@ class ActivatePlanResponse(_message.Message):
     def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class RollBackPlanRequest(_message.Message):
-    __slots__ = ("note",)
+    __slots__ = ("note", "author")
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
     note: str
-    def __init__(self, note: _Optional[str] = ...) -> None: ...
+    author: str
+    def __init__(self, note: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
 
 class RollBackPlanResponse(_message.Message):
     __slots__ = ("plan",)

@@ -69,7 +69,9 @@ class PlanServiceServicer(object):
     def ApplyDocuments(self, request, context):
         """Validates and stores documents and compiles all documents of the tenant into a plan. All or
         nothing: one bad document refuses the call. Idempotent: the same documents give the same plan.
-        Errors: INVALID_ARGUMENT (DOCUMENT_INVALID) with one field violation per fault.
+        With `validate_only` and `include_diffs` it is the dry run of a whole folder.
+        Errors: INVALID_ARGUMENT (DOCUMENT_INVALID with one field violation per fault,
+        REQUEST_ID_INVALID, REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
