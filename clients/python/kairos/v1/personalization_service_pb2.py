@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from kairos.v1 import event_pb2 as kairos_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'kairos/v1/personalization_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15kairos/v1/event.proto\"\xae\x01\n\rDecideRequest\x12#\n\x07subject\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Subject\x12#\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x12.kairos.v1.Context\x12+\n\x0b\x63onstraints\x18\x03 \x01(\x0b\x32\x16.kairos.v1.Constraints\x12\x17\n\nat_time_us\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_at_time_us\"(\n\x07Subject\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\"\xdf\x01\n\x07\x43ontext\x12#\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x12.kairos.v1.Channel\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x10\n\x08scenario\x18\x03 \x01(\t\x12*\n\x0b\x64\x65vice_type\x18\x04 \x01(\x0e\x32\x15.kairos.v1.DeviceType\x12\x0f\n\x07persona\x18\x05 \x01(\t\x12#\n\x07urgency\x18\x06 \x01(\x0e\x32\x12.kairos.v1.Urgency\x12(\n\nattributes\x18\x07 \x03(\x0b\x32\x14.kairos.v1.Attribute\"U\n\x0b\x43onstraints\x12\x14\n\x0cmax_variants\x18\x01 \x01(\r\x12\x1c\n\x0frequire_consent\x18\x02 \x01(\x08H\x00\x88\x01\x01\x42\x12\n\x10_require_consent\"\x94\x01\n\x0e\x44\x65\x63ideResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12&\n\tdecisions\x18\x02 \x03(\x0b\x32\x13.kairos.v1.Decision\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x18\n\x10\x61pplied_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"\xf1\x01\n\x08\x44\x65\x63ision\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x10\n\x08offer_id\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\x05\x12\x12\n\nexperiment\x18\x05 \x01(\t\x12\x13\n\x0bttl_seconds\x18\x06 \x01(\r\x12\r\n\x05score\x18\x07 \x01(\x01\x12%\n\x07\x63ontent\x18\x08 \x03(\x0b\x32\x14.kairos.v1.Attribute\x12)\n\x06reason\x18\t \x01(\x0e\x32\x19.kairos.v1.DecisionReason\x12\x12\n\npropensity\x18\n \x01(\x01*k\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x43ISION_REASON_RANKED\x10\x01\x12\x1c\n\x18\x44\x45\x43ISION_REASON_FALLBACK\x10\x02\x32{\n\x16PersonalizationService\x12\x61\n\x06\x44\x65\x63ide\x12\x18.kairos.v1.DecideRequest\x1a\x19.kairos.v1.DecideResponse\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/personalization/decide:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'kairos/v1/personalization_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15kairos/v1/event.proto\"\xae\x01\n\rDecideRequest\x12#\n\x07subject\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Subject\x12#\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x12.kairos.v1.Context\x12+\n\x0b\x63onstraints\x18\x03 \x01(\x0b\x32\x16.kairos.v1.Constraints\x12\x17\n\nat_time_us\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_at_time_us\"(\n\x07Subject\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\"\xdf\x01\n\x07\x43ontext\x12#\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x12.kairos.v1.Channel\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x10\n\x08scenario\x18\x03 \x01(\t\x12*\n\x0b\x64\x65vice_type\x18\x04 \x01(\x0e\x32\x15.kairos.v1.DeviceType\x12\x0f\n\x07persona\x18\x05 \x01(\t\x12#\n\x07urgency\x18\x06 \x01(\x0e\x32\x12.kairos.v1.Urgency\x12(\n\nattributes\x18\x07 \x03(\x0b\x32\x14.kairos.v1.Attribute\"U\n\x0b\x43onstraints\x12\x14\n\x0cmax_variants\x18\x01 \x01(\r\x12\x1c\n\x0frequire_consent\x18\x02 \x01(\x08H\x00\x88\x01\x01\x42\x12\n\x10_require_consent\"\x94\x01\n\x0e\x44\x65\x63ideResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12&\n\tdecisions\x18\x02 \x03(\x0b\x32\x13.kairos.v1.Decision\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x18\n\x10\x61pplied_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"\xf1\x01\n\x08\x44\x65\x63ision\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x10\n\x08offer_id\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\x05\x12\x12\n\nexperiment\x18\x05 \x01(\t\x12\x13\n\x0bttl_seconds\x18\x06 \x01(\r\x12\r\n\x05score\x18\x07 \x01(\x01\x12%\n\x07\x63ontent\x18\x08 \x03(\x0b\x32\x14.kairos.v1.Attribute\x12)\n\x06reason\x18\t \x01(\x0e\x32\x19.kairos.v1.DecisionReason\x12\x12\n\npropensity\x18\n \x01(\x01\"@\n\x12\x42\x61tchDecideRequest\x12*\n\x08requests\x18\x01 \x03(\x0b\x32\x18.kairos.v1.DecideRequest\"C\n\x13\x42\x61tchDecideResponse\x12,\n\tresponses\x18\x01 \x03(\x0b\x32\x19.kairos.v1.DecideResponse\"%\n\x0e\x45xplainRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"F\n\x0f\x45xplainResponse\x12\x33\n\ncandidates\x18\x01 \x03(\x0b\x32\x1f.kairos.v1.CandidateExplanation\"J\n\x14\x43\x61ndidateExplanation\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63hosen\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"9\n\x12GetDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x0e\n\x06replay\x18\x02 \x01(\x08\"m\n\x13GetDecisionResponse\x12+\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x19.kairos.v1.DecisionRecord\x12)\n\x06replay\x18\x02 \x01(\x0b\x32\x19.kairos.v1.DecisionReplay\"\xde\x02\n\x0e\x44\x65\x63isionRecord\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12)\n\x07request\x18\x02 \x01(\x0b\x32\x18.kairos.v1.DecideRequest\x12+\n\x08response\x18\x03 \x01(\x0b\x32\x19.kairos.v1.DecideResponse\x12\x0f\n\x07plan_id\x18\x04 \x01(\t\x12\x16\n\x0e\x64\x65\x63ide_time_us\x18\x05 \x01(\x03\x12\x17\n\x0freceive_time_us\x18\x06 \x01(\x03\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x18\n\x10\x61pplied_sequence\x18\x08 \x01(\x04\x12\x19\n\x11semantics_version\x18\t \x01(\r\x12(\n\x06values\x18\n \x03(\x0b\x32\x18.kairos.v1.DecisionValue\x12\x16\n\x0escore_features\x18\x0b \x03(\x02\x12\x14\n\x0c\x63onsent_bits\x18\x0c \x01(\x04\"\xcf\x01\n\rDecisionValue\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\r\x12\x16\n\x0cstring_value\x18\x02 \x01(\tH\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x05 \x01(\x08H\x00\x12\x17\n\rtime_value_us\x18\x06 \x01(\x03H\x00\x12\x1b\n\x11\x64uration_value_us\x18\x07 \x01(\x03H\x00\x12\x14\n\nnull_value\x18\x08 \x01(\x08H\x00\x42\x07\n\x05value\"]\n\x0e\x44\x65\x63isionReplay\x12\r\n\x05\x65qual\x18\x01 \x01(\x08\x12+\n\x08response\x18\x02 \x01(\x0b\x32\x19.kairos.v1.DecideResponse\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\"j\n\x14RecordOutcomeRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x12\n\noutcome_id\x18\x03 \x01(\t\x12\x18\n\x10occurred_time_us\x18\x04 \x01(\x03\"*\n\x15RecordOutcomeResponse\x12\x11\n\tduplicate\x18\x01 \x01(\x08*k\n\x0e\x44\x65\x63isionReason\x12\x1f\n\x1b\x44\x45\x43ISION_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x43ISION_REASON_RANKED\x10\x01\x12\x1c\n\x18\x44\x45\x43ISION_REASON_FALLBACK\x10\x02\x32\xe7\x04\n\x16PersonalizationService\x12\x61\n\x06\x44\x65\x63ide\x12\x18.kairos.v1.DecideRequest\x1a\x19.kairos.v1.DecideResponse\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/personalization/decide:\x01*\x12t\n\x0b\x42\x61tchDecide\x12\x1d.kairos.v1.BatchDecideRequest\x1a\x1e.kairos.v1.BatchDecideResponse\"&\x82\xd3\xe4\x93\x02 \"\x1b/personalization/batch-plan:\x01*\x12z\n\x07\x45xplain\x12\x19.kairos.v1.ExplainRequest\x1a\x1a.kairos.v1.ExplainResponse\"8\x82\xd3\xe4\x93\x02\x32\x12\x30/personalization/decisions/{decision_id}:explain\x12~\n\x0bGetDecision\x12\x1d.kairos.v1.GetDecisionRequest\x1a\x1e.kairos.v1.GetDecisionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/personalization/decisions/{decision_id}\x12x\n\rRecordOutcome\x12\x1f.kairos.v1.RecordOutcomeRequest\x1a .kairos.v1.RecordOutcomeResponse\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/personalization/outcomes:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERSONALIZATIONSERVICE'].methods_by_name['Decide']._loaded_options = None
   _globals['_PERSONALIZATIONSERVICE'].methods_by_name['Decide']._serialized_options = b'\202\323\344\223\002\034\"\027/personalization/decide:\001*'
-  _globals['_DECISIONREASON']._serialized_start=1034
-  _globals['_DECISIONREASON']._serialized_end=1141
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['BatchDecide']._loaded_options = None
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['BatchDecide']._serialized_options = b'\202\323\344\223\002 \"\033/personalization/batch-plan:\001*'
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['Explain']._loaded_options = None
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['Explain']._serialized_options = b'\202\323\344\223\0022\0220/personalization/decisions/{decision_id}:explain'
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['GetDecision']._loaded_options = None
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['GetDecision']._serialized_options = b'\202\323\344\223\002*\022(/personalization/decisions/{decision_id}'
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['RecordOutcome']._loaded_options = None
+  _globals['_PERSONALIZATIONSERVICE'].methods_by_name['RecordOutcome']._serialized_options = b'\202\323\344\223\002\036\"\031/personalization/outcomes:\001*'
+  _globals['_DECISIONREASON']._serialized_start=2336
+  _globals['_DECISIONREASON']._serialized_end=2443
   _globals['_DECIDEREQUEST']._serialized_start=108
   _globals['_DECIDEREQUEST']._serialized_end=282
   _globals['_SUBJECT']._serialized_start=284
@@ -49,6 +57,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DECIDERESPONSE']._serialized_end=788
   _globals['_DECISION']._serialized_start=791
   _globals['_DECISION']._serialized_end=1032
-  _globals['_PERSONALIZATIONSERVICE']._serialized_start=1143
-  _globals['_PERSONALIZATIONSERVICE']._serialized_end=1266
+  _globals['_BATCHDECIDEREQUEST']._serialized_start=1034
+  _globals['_BATCHDECIDEREQUEST']._serialized_end=1098
+  _globals['_BATCHDECIDERESPONSE']._serialized_start=1100
+  _globals['_BATCHDECIDERESPONSE']._serialized_end=1167
+  _globals['_EXPLAINREQUEST']._serialized_start=1169
+  _globals['_EXPLAINREQUEST']._serialized_end=1206
+  _globals['_EXPLAINRESPONSE']._serialized_start=1208
+  _globals['_EXPLAINRESPONSE']._serialized_end=1278
+  _globals['_CANDIDATEEXPLANATION']._serialized_start=1280
+  _globals['_CANDIDATEEXPLANATION']._serialized_end=1354
+  _globals['_GETDECISIONREQUEST']._serialized_start=1356
+  _globals['_GETDECISIONREQUEST']._serialized_end=1413
+  _globals['_GETDECISIONRESPONSE']._serialized_start=1415
+  _globals['_GETDECISIONRESPONSE']._serialized_end=1524
+  _globals['_DECISIONRECORD']._serialized_start=1527
+  _globals['_DECISIONRECORD']._serialized_end=1877
+  _globals['_DECISIONVALUE']._serialized_start=1880
+  _globals['_DECISIONVALUE']._serialized_end=2087
+  _globals['_DECISIONREPLAY']._serialized_start=2089
+  _globals['_DECISIONREPLAY']._serialized_end=2182
+  _globals['_RECORDOUTCOMEREQUEST']._serialized_start=2184
+  _globals['_RECORDOUTCOMEREQUEST']._serialized_end=2290
+  _globals['_RECORDOUTCOMERESPONSE']._serialized_start=2292
+  _globals['_RECORDOUTCOMERESPONSE']._serialized_end=2334
+  _globals['_PERSONALIZATIONSERVICE']._serialized_start=2446
+  _globals['_PERSONALIZATIONSERVICE']._serialized_end=3061
 # @@protoc_insertion_point(module_scope)

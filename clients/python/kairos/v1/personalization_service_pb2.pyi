@@ -101,3 +101,129 @@ class Decision(_message.Message):
     reason: DecisionReason
     propensity: float
     def __init__(self, content_id: _Optional[str] = ..., offer_id: _Optional[str] = ..., variant: _Optional[str] = ..., priority: _Optional[int] = ..., experiment: _Optional[str] = ..., ttl_seconds: _Optional[int] = ..., score: _Optional[float] = ..., content: _Optional[_Iterable[_Union[_event_pb2.Attribute, _Mapping]]] = ..., reason: _Optional[_Union[DecisionReason, str]] = ..., propensity: _Optional[float] = ...) -> None: ...
+
+class BatchDecideRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[DecideRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[DecideRequest, _Mapping]]] = ...) -> None: ...
+
+class BatchDecideResponse(_message.Message):
+    __slots__ = ("responses",)
+    RESPONSES_FIELD_NUMBER: _ClassVar[int]
+    responses: _containers.RepeatedCompositeFieldContainer[DecideResponse]
+    def __init__(self, responses: _Optional[_Iterable[_Union[DecideResponse, _Mapping]]] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("decision_id",)
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    decision_id: str
+    def __init__(self, decision_id: _Optional[str] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("candidates",)
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    candidates: _containers.RepeatedCompositeFieldContainer[CandidateExplanation]
+    def __init__(self, candidates: _Optional[_Iterable[_Union[CandidateExplanation, _Mapping]]] = ...) -> None: ...
+
+class CandidateExplanation(_message.Message):
+    __slots__ = ("content_id", "chosen", "reason")
+    CONTENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    content_id: str
+    chosen: bool
+    reason: str
+    def __init__(self, content_id: _Optional[str] = ..., chosen: bool = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GetDecisionRequest(_message.Message):
+    __slots__ = ("decision_id", "replay")
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    REPLAY_FIELD_NUMBER: _ClassVar[int]
+    decision_id: str
+    replay: bool
+    def __init__(self, decision_id: _Optional[str] = ..., replay: bool = ...) -> None: ...
+
+class GetDecisionResponse(_message.Message):
+    __slots__ = ("decision", "replay")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    REPLAY_FIELD_NUMBER: _ClassVar[int]
+    decision: DecisionRecord
+    replay: DecisionReplay
+    def __init__(self, decision: _Optional[_Union[DecisionRecord, _Mapping]] = ..., replay: _Optional[_Union[DecisionReplay, _Mapping]] = ...) -> None: ...
+
+class DecisionRecord(_message.Message):
+    __slots__ = ("decision_id", "request", "response", "plan_id", "decide_time_us", "receive_time_us", "sequence", "applied_sequence", "semantics_version", "values", "score_features", "consent_bits")
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    DECIDE_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    RECEIVE_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SEMANTICS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FEATURES_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_BITS_FIELD_NUMBER: _ClassVar[int]
+    decision_id: str
+    request: DecideRequest
+    response: DecideResponse
+    plan_id: str
+    decide_time_us: int
+    receive_time_us: int
+    sequence: int
+    applied_sequence: int
+    semantics_version: int
+    values: _containers.RepeatedCompositeFieldContainer[DecisionValue]
+    score_features: _containers.RepeatedScalarFieldContainer[float]
+    consent_bits: int
+    def __init__(self, decision_id: _Optional[str] = ..., request: _Optional[_Union[DecideRequest, _Mapping]] = ..., response: _Optional[_Union[DecideResponse, _Mapping]] = ..., plan_id: _Optional[str] = ..., decide_time_us: _Optional[int] = ..., receive_time_us: _Optional[int] = ..., sequence: _Optional[int] = ..., applied_sequence: _Optional[int] = ..., semantics_version: _Optional[int] = ..., values: _Optional[_Iterable[_Union[DecisionValue, _Mapping]]] = ..., score_features: _Optional[_Iterable[float]] = ..., consent_bits: _Optional[int] = ...) -> None: ...
+
+class DecisionValue(_message.Message):
+    __slots__ = ("column", "string_value", "int_value", "double_value", "bool_value", "time_value_us", "duration_value_us", "null_value")
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    STRING_VALUE_FIELD_NUMBER: _ClassVar[int]
+    INT_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DOUBLE_VALUE_FIELD_NUMBER: _ClassVar[int]
+    BOOL_VALUE_FIELD_NUMBER: _ClassVar[int]
+    TIME_VALUE_US_FIELD_NUMBER: _ClassVar[int]
+    DURATION_VALUE_US_FIELD_NUMBER: _ClassVar[int]
+    NULL_VALUE_FIELD_NUMBER: _ClassVar[int]
+    column: int
+    string_value: str
+    int_value: int
+    double_value: float
+    bool_value: bool
+    time_value_us: int
+    duration_value_us: int
+    null_value: bool
+    def __init__(self, column: _Optional[int] = ..., string_value: _Optional[str] = ..., int_value: _Optional[int] = ..., double_value: _Optional[float] = ..., bool_value: bool = ..., time_value_us: _Optional[int] = ..., duration_value_us: _Optional[int] = ..., null_value: bool = ...) -> None: ...
+
+class DecisionReplay(_message.Message):
+    __slots__ = ("equal", "response", "failure")
+    EQUAL_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    equal: bool
+    response: DecideResponse
+    failure: str
+    def __init__(self, equal: bool = ..., response: _Optional[_Union[DecideResponse, _Mapping]] = ..., failure: _Optional[str] = ...) -> None: ...
+
+class RecordOutcomeRequest(_message.Message):
+    __slots__ = ("decision_id", "outcome", "outcome_id", "occurred_time_us")
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    decision_id: str
+    outcome: str
+    outcome_id: str
+    occurred_time_us: int
+    def __init__(self, decision_id: _Optional[str] = ..., outcome: _Optional[str] = ..., outcome_id: _Optional[str] = ..., occurred_time_us: _Optional[int] = ...) -> None: ...
+
+class RecordOutcomeResponse(_message.Message):
+    __slots__ = ("duplicate",)
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    duplicate: bool
+    def __init__(self, duplicate: bool = ...) -> None: ...

@@ -40,6 +40,26 @@ class PersonalizationServiceStub(object):
                 request_serializer=kairos_dot_v1_dot_personalization__service__pb2.DecideRequest.SerializeToString,
                 response_deserializer=kairos_dot_v1_dot_personalization__service__pb2.DecideResponse.FromString,
                 _registered_method=True)
+        self.BatchDecide = channel.unary_unary(
+                '/kairos.v1.PersonalizationService/BatchDecide',
+                request_serializer=kairos_dot_v1_dot_personalization__service__pb2.BatchDecideRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_personalization__service__pb2.BatchDecideResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/kairos.v1.PersonalizationService/Explain',
+                request_serializer=kairos_dot_v1_dot_personalization__service__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_personalization__service__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.GetDecision = channel.unary_unary(
+                '/kairos.v1.PersonalizationService/GetDecision',
+                request_serializer=kairos_dot_v1_dot_personalization__service__pb2.GetDecisionRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_personalization__service__pb2.GetDecisionResponse.FromString,
+                _registered_method=True)
+        self.RecordOutcome = channel.unary_unary(
+                '/kairos.v1.PersonalizationService/RecordOutcome',
+                request_serializer=kairos_dot_v1_dot_personalization__service__pb2.RecordOutcomeRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_personalization__service__pb2.RecordOutcomeResponse.FromString,
+                _registered_method=True)
 
 
 class PersonalizationServiceServicer(object):
@@ -59,6 +79,43 @@ class PersonalizationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchDecide(self, request, context):
+        """Decides for several placements or subjects in one call.
+        Errors: UNIMPLEMENTED (NOT_IMPLEMENTED) always: not served yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Says for a recorded decision why each candidate was or was not chosen.
+        Errors: UNIMPLEMENTED (NOT_IMPLEMENTED) always: not served yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDecision(self, request, context):
+        """Returns a decision as it was recorded: request, answer, plan, and the values that it read; with
+        `replay`, whether the core gives the same bytes again. A decision is in the log 50 ms after
+        its answer at the latest. Recent ids are looked up in memory; for others the log is read from
+        its newest segment backwards, which takes about a second per 3 million records.
+        Errors: INVALID_ARGUMENT (FIELD_REQUIRED, FIELD_INVALID), NOT_FOUND (DECISION_NOT_FOUND, also
+        for a decision of another tenant), RESOURCE_EXHAUSTED (QUEUE_FULL) when several logs are being
+        read already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordOutcome(self, request, context):
+        """Records what became of a decision.
+        Errors: UNIMPLEMENTED (NOT_IMPLEMENTED) always: not served yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PersonalizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -66,6 +123,26 @@ def add_PersonalizationServiceServicer_to_server(servicer, server):
                     servicer.Decide,
                     request_deserializer=kairos_dot_v1_dot_personalization__service__pb2.DecideRequest.FromString,
                     response_serializer=kairos_dot_v1_dot_personalization__service__pb2.DecideResponse.SerializeToString,
+            ),
+            'BatchDecide': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchDecide,
+                    request_deserializer=kairos_dot_v1_dot_personalization__service__pb2.BatchDecideRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_personalization__service__pb2.BatchDecideResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=kairos_dot_v1_dot_personalization__service__pb2.ExplainRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_personalization__service__pb2.ExplainResponse.SerializeToString,
+            ),
+            'GetDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDecision,
+                    request_deserializer=kairos_dot_v1_dot_personalization__service__pb2.GetDecisionRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_personalization__service__pb2.GetDecisionResponse.SerializeToString,
+            ),
+            'RecordOutcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordOutcome,
+                    request_deserializer=kairos_dot_v1_dot_personalization__service__pb2.RecordOutcomeRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_personalization__service__pb2.RecordOutcomeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -96,6 +173,114 @@ class PersonalizationService(object):
             '/kairos.v1.PersonalizationService/Decide',
             kairos_dot_v1_dot_personalization__service__pb2.DecideRequest.SerializeToString,
             kairos_dot_v1_dot_personalization__service__pb2.DecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchDecide(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.PersonalizationService/BatchDecide',
+            kairos_dot_v1_dot_personalization__service__pb2.BatchDecideRequest.SerializeToString,
+            kairos_dot_v1_dot_personalization__service__pb2.BatchDecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.PersonalizationService/Explain',
+            kairos_dot_v1_dot_personalization__service__pb2.ExplainRequest.SerializeToString,
+            kairos_dot_v1_dot_personalization__service__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.PersonalizationService/GetDecision',
+            kairos_dot_v1_dot_personalization__service__pb2.GetDecisionRequest.SerializeToString,
+            kairos_dot_v1_dot_personalization__service__pb2.GetDecisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordOutcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.PersonalizationService/RecordOutcome',
+            kairos_dot_v1_dot_personalization__service__pb2.RecordOutcomeRequest.SerializeToString,
+            kairos_dot_v1_dot_personalization__service__pb2.RecordOutcomeResponse.FromString,
             options,
             channel_credentials,
             insecure,
