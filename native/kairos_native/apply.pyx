@@ -3,9 +3,11 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
+from kairos_native.apply_effect cimport apply_enqueue, apply_outcome
 from kairos_native.apply_event cimport apply_event
 from kairos_native.change cimport event_outcome
 from kairos_native.core cimport apply_core, apply_record
+from kairos_native.counters cimport counters_close, counters_flush, counters_open
 from kairos_native.dedupe cimport dedupe_drop_before
 from kairos_native.keys cimport *
 from kairos_native.layout cimport *
@@ -45,7 +47,10 @@ cdef int32_t apply_bind(apply_core* core, store* view) noexcept nogil:
     core.sink.view = view
     core.sink.partition = core.partition
     core.numbers = producers_open(view, core.partition)
-    return STATUS_OK if core.numbers != NULL else STATUS_NO_MEMORY
+    core.counts = counters_open(view, core.partition)
+    if core.numbers == NULL or core.counts == NULL:
+        return STATUS_NO_MEMORY
+    return STATUS_OK
 
 
 cdef void apply_close(apply_core* core) noexcept nogil:
@@ -53,9 +58,11 @@ cdef void apply_close(apply_core* core) noexcept nogil:
     scratch_free(core.work)
     working_close(&core.records)
     producers_close(core.numbers)
+    counters_close(core.counts)
     core.tenants = NULL
     core.work = NULL
     core.numbers = NULL
+    core.counts = NULL
 
 
 cdef int32_t apply_restore(apply_core* core) noexcept nogil:
@@ -92,6 +99,8 @@ cdef int32_t apply_flush(apply_core* core) noexcept nogil:
     if status == STATUS_OK:
         status = producers_flush(core.numbers)
     if status == STATUS_OK:
+        status = counters_flush(core.counts)
+    if status == STATUS_OK:
         status = tenants_flush(core.tenants, core.tenant_count, core.view, core.partition)
     if (status == STATUS_OK and day > DEDUPE_KEEP_DAYS
             and core.dedupe_day_first < day - DEDUPE_KEEP_DAYS):
@@ -116,7 +125,8 @@ cdef int32_t apply_expect(apply_core* core, const log_record* records,
     cdef uint32_t i
     for i in range(count):
         # A control record may write to the view: what was looked up before would be gone then.
-        if records[i].kind != FRAME_EVENT and records[i].kind != FRAME_DECISION:
+        # Effects have databases of their own, whose pages are not those of subjects.
+        if records[i].kind not in (FRAME_EVENT, FRAME_DECISION, FRAME_ENQUEUE, FRAME_OUTCOME):
             return STATUS_OK
     for i in range(count):
         if (records[i].kind == FRAME_EVENT and records[i].tenant < KAIROS_TENANTS_MAX
@@ -240,6 +250,10 @@ cdef int32_t apply_one(apply_core* core, const apply_record* record,
         status = apply_documents(core, record)
     elif record.kind == FRAME_TENANT:
         apply_tenant(core, record)
+    elif record.kind == FRAME_ENQUEUE:
+        status = apply_enqueue(core, record, result)
+    elif record.kind == FRAME_OUTCOME:
+        status = apply_outcome(core, record, result)
     if status == STATUS_OK:
         core.applied_sequence = record.sequence
         core.received_last_us = record.received_us

@@ -4,7 +4,9 @@ from libc.string cimport memcpy, memset
 
 from kairos_native.change cimport change_event, event_outcome
 from kairos_native.check cimport event_id_key
-from kairos_native.core cimport apply_core, apply_record
+from kairos_native.core cimport DEDUPE_LOOK_BACK_DAYS, apply_core, apply_record
+from kairos_native.counters cimport (COUNTER_EVENTS, COUNTER_LATE, COUNTER_TRIGGER_FIRST,
+                                     counter_add)
 from kairos_native.dedupe cimport dedupe_find, dedupe_keep
 from kairos_native.features cimport *
 from kairos_native.keys cimport *
@@ -18,10 +20,6 @@ from kairos_native.store cimport *
 from kairos_native.tenant cimport *
 from kairos_native.wire cimport wire_event, wire_fault, wire_scan_event
 from kairos_native.working cimport *
-
-cdef enum:
-    # an id is recognised until the end of the eighth day after
-    DEDUPE_LOOK_BACK_DAYS = 8
 
 cdef int64_t DAY_US = 86400000000
 
@@ -148,6 +146,25 @@ cdef int32_t event_effects(apply_core* core, const wire_event* event, const appl
     return STATUS_OK
 
 
+cdef int32_t event_count(apply_core* core, const apply_record* source,
+                         const event_outcome* result) noexcept nogil:
+    cdef int64_t now_us = core.sink.now_us
+    cdef uint32_t i
+    cdef int32_t status = counter_add(core.counts, source.tenant, COUNTER_EVENTS, source.sequence,
+                                      now_us)
+    if status == STATUS_OK and result.late:
+        status = counter_add(core.counts, source.tenant, COUNTER_LATE, source.sequence, now_us)
+    for i in range(result.trigger_count):
+        if status == STATUS_OK:
+            status = counter_add(core.counts, source.tenant,
+                                 COUNTER_TRIGGER_FIRST + result.image.rules[result.rules[i]].number,
+                                 source.sequence, now_us)
+    core.event_count += 1
+    core.late_count += result.late
+    core.fired_count += result.trigger_count
+    return status
+
+
 # Scans where the check has not kept its scan. Returns NULL for what cannot be applied: only an
 # accepted event is appended, so that this is one that an older version accepted.
 cdef const wire_event* event_scan(apply_core* core, const apply_record* source,
@@ -204,10 +221,9 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source,
     change_event(tenant, event, source.occurred_us, source.received_us, source.sequence, core.work,
                  core.kernel, record, before, result)
     event_follow(tenant, source)
-    core.event_count += 1
-    core.late_count += result.late
     status = event_effects(core, event, source, result)
-    core.fired_count += result.trigger_count
+    if status == STATUS_OK:
+        status = event_count(core, source, result)
     if status == STATUS_OK and event.event_id_size:
         status = event_keep_id(core, record, id_key, source, result)
     if status != STATUS_OK:

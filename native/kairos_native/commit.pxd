@@ -4,11 +4,15 @@ from kairos_native.apply cimport apply_core
 from kairos_native.check cimport pending_request
 from kairos_native.log cimport log_record, log_writer
 from kairos_native.publish cimport publication
+from kairos_native.store cimport store_dirty_size
 from kairos_native.view cimport output
 
 
 cdef enum:
     COMMIT_TEXTS = 128              # one sentence per public status
+    # of a subject record; what its put dirties beside it is what store_dirty_size knows
+    RECORD_PAGE_SIZE = 4096
+    RESERVE_BASE = 4194304
 
 cdef struct commit_state:
     apply_core core
@@ -36,19 +40,10 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
 #   Errors: any: the log or the view can no longer be trusted by this process, which must end
 cdef int32_t commit_run(commit_state* state, pending_request** requests,
                         uint32_t request_count) noexcept nogil
-# Reads ahead which records the rest of the log names in a FRAME_SKIP: what was passed over once is
-# passed over in every replay.
-#   Cost:   reads the log behind the applied position once
-#   Errors: STATUS_LOG_CORRUPT, STATUS_LOG_IO, STATUS_NO_MEMORY
-cdef int32_t commit_find_skips(commit_state* state, const char* folder) noexcept nogil
-# Applies the log from the applied position on, in transactions of KAIROS_COMMIT_RECORDS_MAX records
-# that span two days at most. `marker` (in a mapped file) holds the sequence being applied, so that
-# the next start knows which record ended this one.
-#   Returns: STATUS_OK at the log's end; STATUS_PLAN_UNKNOWN with `plan_id` filled when a plan
-#            must be loaded first
-cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker,
-                           uint8_t* plan_id, uint64_t* failed_sequence) noexcept nogil
-# The server's present, by which processing times are measured: CLOCK_BOOTTIME and the offset given
-# to clock_anchor, so that nobody who sets the wall clock changes them; CLOCK_REALTIME before that.
 cdef int64_t clock_us() noexcept nogil
 cdef void clock_anchor(int64_t offset_us) noexcept nogil
+
+
+# What so many changed records may dirty, a page for each record itself among it.
+cdef inline uint64_t view_room(uint64_t record_count) noexcept nogil:
+    return store_dirty_size(record_count, record_count * RECORD_PAGE_SIZE)

@@ -9,6 +9,7 @@ from kairos_native.answer cimport (answer_batch_event, answer_batch_refusal, ans
 from kairos_native.apply cimport apply_expect, apply_flush, apply_one, apply_record
 from kairos_native.change cimport event_outcome
 from kairos_native.check cimport pending_event, pending_refusal, pending_request
+from kairos_native.counters cimport COUNTERS_CHUNK
 from kairos_native.dedupe cimport dedupe_fetch, dedupe_reserve
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
@@ -22,12 +23,7 @@ from kairos_native.view cimport output, output_uint
 
 cdef enum:
     DESCRIPTION_SIZE_MAX = 512
-    # of a subject record; what its put dirties beside it is what store_dirty_size knows
-    RECORD_PAGE_SIZE = 4096
-    RESERVE_BASE = 4194304
     LOOK_AHEAD = 4                  # events between sending for an id's place and asking for it
-    # days kept behind the look-back: DEDUPE_KEEP_DAYS - DEDUPE_LOOK_BACK_DAYS of apply.pyx
-    REPLAY_DAYS_MAX = 2
 
 cdef int64_t DAY_US = 86400000000
 
@@ -69,11 +65,6 @@ cdef void clock_anchor(int64_t offset_us) noexcept nogil:
 
 
 # ---------------------------------------------------------------- room
-# What so many changed records may dirty, a page for each record itself among it.
-cdef inline uint64_t view_room(uint64_t record_count) noexcept nogil:
-    return store_dirty_size(record_count, record_count * RECORD_PAGE_SIZE)
-
-
 cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
                             uint32_t request_count) noexcept nogil:
     cdef uint64_t size = 0, view_size = RESERVE_BASE
@@ -101,6 +92,8 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
                         state.core.tenants[requests[i].tenant].active.indexes[
                             <int>INDEX_TRIGGERS].rule_count)
         triggers = max(triggers, fired)
+        # Chunks of counters that its triggers may touch.
+        view_size += view_room(fired // COUNTERS_CHUNK + 2)
     if records > state.record_capacity:
         grown = realloc(state.records, records * sizeof(log_record))
         if grown == NULL:
@@ -330,141 +323,3 @@ cdef int32_t commit_run(commit_state* state, pending_request** requests,
     state.apply_ns += kairos_clock_ns(1) - appended
     state.commit_count += 1
     return status
-
-
-# ---------------------------------------------------------------- replay
-# What a replay holds from one transaction to the next.
-cdef struct replay:
-    log_reader* reader
-    const kairos_frame* frame       # read and not yet applied; NULL: none
-    const uint8_t* payload
-    uint64_t* marker
-    uint8_t* plan_id
-    uint64_t* failed_sequence
-
-
-# Ends a reading; what the reader says of damage is kept for the error that follows.
-cdef int32_t reading_end(commit_state* state, log_reader* reader, int32_t status) noexcept nogil:
-    if status == STATUS_LOG_CORRUPT:
-        snprintf(state.log_message, sizeof(state.log_message), "%s", log_reader_message(reader))
-    log_reader_close(reader)
-    return STATUS_OK if status == STATUS_LOG_END else status
-
-
-cdef int32_t commit_find_skips(commit_state* state, const char* folder) noexcept nogil:
-    cdef const kairos_frame* frame
-    cdef const uint8_t* payload
-    cdef void* grown
-    cdef int32_t status = STATUS_OK
-    cdef log_reader* reader = log_read_from(folder, state.core.partition,
-                                            state.core.applied_sequence + 1, &status)
-    if reader == NULL:
-        return STATUS_OK if status == STATUS_LOG_END else status
-    status = log_next(reader, &frame, &payload)
-    while status == STATUS_OK:
-        if frame.kind == FRAME_SKIP and frame.payload_size == 8:
-            grown = realloc(state.skips, (state.skip_count + 1) * 8)
-            if grown == NULL:
-                status = STATUS_NO_MEMORY
-                break
-            state.skips = <uint64_t*>grown
-            memcpy(&state.skips[state.skip_count], payload, 8)
-            state.skip_count += 1
-        status = log_next(reader, &frame, &payload)
-    return reading_end(state, reader, status)
-
-
-cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
-    cdef const kairos_frame* frame = run.frame
-    cdef apply_record source
-    cdef event_outcome outcome
-    cdef uint32_t i
-    cdef int32_t status = STATUS_OK
-    source.payload = run.payload
-    source.sequence = frame.sequence
-    source.occurred_us = frame.occurred_us
-    source.received_us = frame.received_us
-    source.subject_id = frame.subject_id
-    source.scanned = NULL
-    source.id_key = NULL
-    source.payload_size = frame.payload_size
-    source.tenant = frame.tenant
-    source.kind = frame.kind
-    for i in range(state.skip_count):
-        if state.skips[i] == frame.sequence:
-            source.kind = FRAME_SKIP
-            state.core.skipped_count += 1
-    run.marker[0] = frame.sequence
-    if source.kind == FRAME_EVENT:
-        status = dedupe_reserve(state.core.ids, <uint32_t>(frame.received_us // DAY_US), 1,
-                                KAIROS_TRIGGERS_FIRED_MAX)
-    return apply_one(&state.core, &source, &outcome) if status == STATUS_OK else status
-
-
-# Applies the records of one transaction. Days of event ids are dropped with a transaction, ten days
-# behind its last record, and each record looks back eight: so that a transaction that is replayed
-# again finds what it found before, it spans two days at most.
-cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
-    cdef uint32_t count = 0, day_first = 0, day
-    cdef int32_t status = STATUS_OK
-    while count < KAIROS_COMMIT_RECORDS_MAX:
-        if run.frame == NULL:
-            status = log_next(run.reader, &run.frame, &run.payload)
-            if status != STATUS_OK:
-                run.frame = NULL
-                break
-        run.failed_sequence[0] = run.frame.sequence
-        if run.frame.semantics_version != KAIROS_SEMANTICS_VERSION:
-            return STATUS_LOG_SEMANTICS
-        if (run.frame.kind == FRAME_ACTIVATION and run.frame.payload_size >= 32
-                and plan_table_find(state.core.plans, run.payload) == NULL):
-            memcpy(run.plan_id, run.payload, 32)
-            status = STATUS_PLAN_UNKNOWN
-            break
-        day = <uint32_t>(run.frame.received_us // DAY_US)
-        if not count:
-            day_first = day
-        elif day > day_first + REPLAY_DAYS_MAX:
-            break
-        status = replay_record(state, run)
-        if status != STATUS_OK:
-            return status
-        run.frame = NULL
-        count += 1
-    run.marker[0] = 0
-    return status
-
-
-cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* marker,
-                           uint8_t* plan_id, uint64_t* failed_sequence) noexcept nogil:
-    cdef replay run
-    cdef uint64_t left
-    cdef int32_t status = STATUS_OK, finished
-    memset(&run, 0, sizeof(run))
-    run.marker = marker
-    run.plan_id = plan_id
-    run.failed_sequence = failed_sequence
-    run.reader = log_read_from(folder, state.core.partition, state.core.applied_sequence + 1,
-                               &status)
-    if run.reader == NULL:
-        return STATUS_OK if status == STATUS_LOG_END else status
-    while status == STATUS_OK:
-        left = log_sequence_last(state.log) - state.core.applied_sequence
-        left = min(left, <uint64_t>KAIROS_COMMIT_RECORDS_MAX)
-        finished = store_reserve(state.core.view, RESERVE_BASE + view_room(left))
-        if finished == STATUS_OK:
-            finished = store_write_begin(state.core.view)
-        if finished != STATUS_OK:
-            status = finished
-            break
-        status = replay_group(state, &run)
-        if status not in (STATUS_OK, STATUS_LOG_END, STATUS_PLAN_UNKNOWN):
-            store_write_abort(state.core.view)
-            break
-        # What was applied before the end, or before a plan that must be loaded, is kept.
-        finished = apply_flush(&state.core)
-        if finished == STATUS_OK:
-            finished = store_write_commit(state.core.view)
-        if finished != STATUS_OK:
-            status = finished
-    return reading_end(state, run.reader, status)

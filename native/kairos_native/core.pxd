@@ -1,5 +1,6 @@
 # What the parts of apply share: the state that log records change, and one record.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from kairos_native.counters cimport counters
 from kairos_native.dedupe cimport dedupe
 from kairos_native.outbox cimport effect_sink
 from kairos_native.producer cimport producers
@@ -8,6 +9,10 @@ from kairos_native.store cimport store
 from kairos_native.tenant cimport plan_table, tenant_state
 from kairos_native.wire cimport wire_event
 from kairos_native.working cimport working_set
+
+cdef enum:
+    # an id is recognised until the end of the eighth day after
+    DEDUPE_LOOK_BACK_DAYS = 8
 
 
 # All that apply reads and writes.
@@ -19,6 +24,7 @@ cdef struct apply_core:
     const plan_table* plans
     scratch* work
     working_set records
+    counters* counts            # of events and fired triggers
     producers* numbers          # of events, by producer
     effect_sink sink            # of the record being applied
     uint64_t applied_sequence
@@ -31,6 +37,12 @@ cdef struct apply_core:
     uint64_t fired_count
     uint64_t late_count
     uint64_t skipped_count      # quarantined or not applicable
+    uint64_t timer_armed_count  # since open: armed or moved by an event
+    uint64_t timer_fired_count
+    uint64_t timer_cancelled_count
+    # due, but retired by a plan, or what must still hold did not
+    uint64_t timer_dropped_count
+    uint64_t timer_refused_count    # for want of room: each subject keeps so many
 
 # One record as the log gives it.
 cdef struct apply_record:

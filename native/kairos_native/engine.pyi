@@ -16,6 +16,9 @@ SIZES: Final[dict[str, int]]
 images and its test.
 """
 
+COUNTERS: Final[dict[str, int]]
+"""Counter name -> number, see Engine.counts."""
+
 class EngineError(Exception):
     """A failure of the node: log, view or image.
 
@@ -188,6 +191,12 @@ class Engine:
     ) -> list[tuple[int, int, int, int, int, bytes]]:
         """Durable log records from a position on: (sequence, kind, tenant, occurred_us,
         received_us, payload); kind 0: all.
+        """
+    def counts(self, tenant: int) -> dict[int, tuple[int, int]]:
+        """Counter number -> (count, present of the record that counted last), those not 0.
+
+        Numbers: COUNTERS; a trigger's is COUNTERS["trigger_first"] + its number in the plan's
+        list of names. Kept for ever, over restarts and plans.
         """
     def figures(self) -> dict[str, int]:
         """Counters and sizes: applied_sequence, log_bytes, log_syncs, view_bytes, …"""

@@ -6,6 +6,7 @@ The only door between Python and the core.
 import importlib.util
 import json
 import os
+import struct
 from itertools import chain
 
 cimport cython
@@ -20,6 +21,8 @@ from kairos_native.apply cimport apply_bind, apply_close, apply_flush, apply_ope
 from kairos_native.check cimport *
 from kairos_native.checkpoint cimport checkpoint_put, checkpoint_range
 from kairos_native.commit cimport *
+from kairos_native.counters cimport (COUNTER_EVENTS, COUNTER_LATE, COUNTER_TRIGGER_FIRST,
+                                     COUNTERS_CHUNK)
 from kairos_native.dedupe cimport *
 from kairos_native.decide cimport *
 from kairos_native.features cimport feature_view, record_open_session
@@ -34,6 +37,7 @@ from kairos_native.plan cimport plan, plan_free, plan_load, plan_load_bytes
 from kairos_native.profile cimport profile_encode
 from kairos_native.publish cimport *
 from kairos_native.reader cimport *
+from kairos_native.replay cimport commit_find_skips, commit_replay
 from kairos_native.scratch cimport scratch_fit, scratch_free, scratch_new
 from kairos_native.status cimport *
 from kairos_native.store cimport *
@@ -54,6 +58,8 @@ include "engine_checkpoint.pxi"
 include "engine_inspection.pxi"
 include "engine_calls.pxi"
 
+COUNTERS = {"events": COUNTER_EVENTS, "late": COUNTER_LATE,
+            "trigger_first": COUNTER_TRIGGER_FIRST}
 KERNELS = {"portable": 0, "avx2": 1, "avx512": 2}
 MESSAGE_SIZE = 512
 QUARANTINE_ATTEMPTS = 3

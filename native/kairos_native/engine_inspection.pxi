@@ -7,7 +7,8 @@ cdef class _EngineInspection(_EngineCheckpoints):
         databases = {"meta": STORE_META, "subjects": STORE_SUBJECTS, "identities": STORE_IDENTITIES,
                      "documents": STORE_DOCUMENTS, "plans": STORE_PLANS,
                      "timers": STORE_TIMERS, "outbox": STORE_OUTBOX, "dead": STORE_DEAD,
-                     "producers": STORE_PRODUCERS, "history": STORE_HISTORY}
+                     "producers": STORE_PRODUCERS, "history": STORE_HISTORY,
+                     "counters": STORE_COUNTERS}
         if database == "dedupe":
             return iter(self.dedupe_entries())
         return self.walk(databases[database], b"")
@@ -57,6 +58,18 @@ cdef class _EngineInspection(_EngineCheckpoints):
             "decisions_lost": self.reader.records_lost, "writer_epoch": log_epoch(self.state.log),
             "plans_loaded": self.plans_loaded(),
         }
+
+    def counts(self, uint32_t tenant):
+        cdef uint8_t prefix[6]
+        self.alive()
+        put_prefix(prefix, self.state.core.partition, tenant)
+        found = {}
+        for key, value in self.walk(STORE_COUNTERS, prefix[:6]):
+            first = int.from_bytes(key[6:], "big") * COUNTERS_CHUNK
+            for i, entry in enumerate(struct.iter_unpack("<Qq", value[STORED_SIZE:])):
+                if entry[0]:
+                    found[first + i] = entry
+        return found
 
     cdef uint32_t plans_loaded(self):
         cdef uint32_t i, count = 0

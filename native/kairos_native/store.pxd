@@ -15,7 +15,8 @@ cdef enum store_database:
     STORE_DEAD = 7          # effects given up
     STORE_PRODUCERS = 8     # numbers of events seen, by producer
     STORE_HISTORY = 9       # changes of consents, by subject and sequence
-    STORE_COUNT = 10
+    STORE_COUNTERS = 10     # what happened how often
+    STORE_COUNT = 11
 
 
 cdef struct store

@@ -114,7 +114,7 @@ cdef int32_t open_lock_file(const char* folder, char* message,
 
 cdef int open_databases(store* view) noexcept nogil:
     cdef const char** names = ["meta", "subjects", "identities", "documents", "plans", "timers",
-                               "outbox", "dead", "producers", "history"]
+                               "outbox", "dead", "producers", "history", "counters"]
     cdef void* txn = NULL
     cdef uint32_t i
     cdef int code = mdb.txn_begin(view.env, NULL, 0, &txn)

@@ -13,7 +13,7 @@ from tidy.tree import ROOT
 FLOORS = (
     {"status", "layout", "limits", "view", "hash", "names", "compare"},
     {"wire", "identifier", "log", "store", "dedupe", "plan", "score", "keys"},
-    {"match", "record", "scratch", "intake", "outbox", "producer"},
+    {"match", "record", "scratch", "intake", "outbox", "producer", "counters"},
     {"session", "slots"},
     {"features"},
     {"tenant", "working", "decide", "profile"},
@@ -21,7 +21,7 @@ FLOORS = (
     {"apply_event", "answer"},
     {"apply"},
     {"commit"},
-    {"reader"},
+    {"reader", "replay"},
     {"checkpoint"},
     {"engine"},
 )
