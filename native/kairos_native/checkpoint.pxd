@@ -14,6 +14,10 @@ from kairos_native.view cimport output
 cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whole,
                               unsigned char* key, uint32_t* key_size, output* chunk,
                               uint32_t* count) noexcept nogil
+# The same inside a read transaction that the caller began.
+cdef int32_t checkpoint_take(store_reader* reader, uint32_t database, bint whole,
+                             unsigned char* key, uint32_t* key_size, output* chunk,
+                             uint32_t* count) noexcept nogil
 # Puts a chunk's entries, inside the write transaction.
 cdef int32_t checkpoint_put(store* view, uint32_t database, const unsigned char* data,
                             size_t size) noexcept nogil

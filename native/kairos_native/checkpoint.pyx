@@ -22,15 +22,13 @@ cdef inline bint range_full(const output* chunk, size_t following, uint32_t coun
             or (count % 64 == 0 and clock_us() - started_us > RANGE_US_MAX))
 
 
-cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whole,
-                              unsigned char* key, uint32_t* key_size, output* chunk,
-                              uint32_t* count) noexcept nogil:
+cdef int32_t checkpoint_take(store_reader* reader, uint32_t database, bint whole,
+                             unsigned char* key, uint32_t* key_size, output* chunk,
+                             uint32_t* count) noexcept nogil:
     cdef store_value found, value
     cdef uint32_t sizes[2]
     cdef int64_t started_us = clock_us()
-    cdef int32_t status = store_read_begin(reader)
-    if status != STATUS_OK:
-        return status
+    cdef int32_t status
     chunk.used = 0
     count[0] = 0
     status = store_seek(reader, database, key, key_size[0], &found, &value)
@@ -49,10 +47,19 @@ cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whol
         output_bytes(chunk, value.data, value.size)
         count[0] += 1
         status = store_step(reader, &found, &value)
-    store_read_end(reader)
     if status == STATUS_STORE_NOT_FOUND:
         key_size[0] = 0
         return STATUS_OK
+    return status
+
+
+cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whole,
+                              unsigned char* key, uint32_t* key_size, output* chunk,
+                              uint32_t* count) noexcept nogil:
+    cdef int32_t status = store_read_begin(reader)
+    if status == STATUS_OK:
+        status = checkpoint_take(reader, database, whole, key, key_size, chunk, count)
+        store_read_end(reader)
     return status
 
 

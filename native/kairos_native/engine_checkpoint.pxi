@@ -83,9 +83,15 @@ cdef class _EngineCheckpoints(_EnginePlans):
         return None if path is None else str(path)
 
     def checkpoint_chunks(self):
-        """Chunks of all databases, the tenants' states first and whole."""
-        for database in (STORE_META, STORE_DOCUMENTS, STORE_PLANS, STORE_IDENTITIES,
-                         STORE_SUBJECTS):
+        """Chunks of all databases, in the order that a replay needs.
+
+        Tenants' states and the numbers of producers are of one moment, the position. What events
+        cause beside their subject's record comes after the subjects: a value that is newer than
+        the record shows by its own sequence what it has counted or taken already.
+        """
+        yield from self.read_moment()
+        for database in (STORE_DOCUMENTS, STORE_PLANS, STORE_IDENTITIES, STORE_SUBJECTS,
+                         STORE_HISTORY, STORE_OUTBOX, STORE_DEAD, STORE_COUNTERS):
             key = b"\0"
             while True:
                 count, body, key = self.read_chunk(database, key)
@@ -93,6 +99,33 @@ cdef class _EngineCheckpoints(_EnginePlans):
                     yield database, count, body
                 if not key:
                     break
+
+    cdef list read_moment(self):
+        """META and PRODUCERS, whole, read in one transaction."""
+        cdef unsigned char following[511]
+        cdef uint32_t key_size, count = 0
+        cdef output chunk
+        cdef int32_t status = STATUS_OK
+        cdef store_reader* reader
+        self.alive()
+        reader = store_reader_new(self.view, &status)
+        must(status)
+        memset(&chunk, 0, sizeof(chunk))
+        found = []
+        status = store_read_begin(reader)
+        for database in (STORE_META, STORE_PRODUCERS):
+            following[0] = 0
+            key_size = 1
+            if status == STATUS_OK:
+                status = checkpoint_take(reader, database, True, following, &key_size, &chunk,
+                                         &count)
+            if status == STATUS_OK and count:
+                found.append((database, count, chunk.data[:chunk.used]))
+        store_read_end(reader)
+        store_reader_free(reader)
+        free(chunk.data)
+        must(status)
+        return found
 
     # A subject that was read after `position` may hold later events, and replay passes over these:
     # so their ids must be here, all up to a position that is read last. Ids of events that replay

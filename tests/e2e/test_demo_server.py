@@ -34,7 +34,10 @@ SLICE_ROWS = 3000
 STATE = ("subjects", "sessions", "totals", "subjects_sha256", "ten")
 # Later than anything in the log: received time never goes back.
 NOW_US = 4_000_000_000_000_000
-DATABASES = ("meta", "subjects", "documents", "plans", "dedupe")
+DATABASES = (
+    "meta", "subjects", "identities", "documents", "plans", "timers", "outbox", "dead", "producers",
+    "history", "counters", "dedupe",
+)  # fmt: skip
 
 
 def small_input():

@@ -24,7 +24,10 @@ from reference.node import Node, Request
 from reference.node import Refusal as EventRefused
 from reference.wire import Refused
 
-DATABASES = ("meta", "subjects", "documents", "plans", "dedupe")
+DATABASES = (
+    "meta", "subjects", "identities", "documents", "plans", "timers", "outbox", "dead", "producers",
+    "history", "counters", "dedupe",
+)  # fmt: skip
 EPOCHS_KEY = b"\0\0\0\0\0\0applied"
 Staged = tuple[Pending, Request]
 
