@@ -50,6 +50,18 @@ class Pending:
     token: object
     """Anything of the caller's; the engine never looks at it."""
     @property
+    def payload(self) -> bytes:
+        """The bytes that were checked: of events the request, or what normalisation made of it."""
+    @property
+    def tenant(self) -> int:
+        """The tenant; 0 for a group of decision records."""
+    @property
+    def received_us(self) -> int:
+        """Received time of its records, before the log raises it where a clock went back."""
+    @property
+    def batch(self) -> bool:
+        """True for an IngestBatchRequest."""
+    @property
     def response(self) -> bytes:
         """The encoded response message; empty before the commit."""
     @property

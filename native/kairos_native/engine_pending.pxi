@@ -33,6 +33,22 @@ cdef class Pending:
         return self.request.sequence_last
 
     @property
+    def payload(self):
+        return self.data
+
+    @property
+    def tenant(self):
+        return self.request.tenant
+
+    @property
+    def received_us(self):
+        return self.request.received_us
+
+    @property
+    def batch(self):
+        return bool(self.request.batch)
+
+    @property
     def response(self):
         if self.request.response == NULL:
             return b""

@@ -16,7 +16,6 @@ from typing import Final, NoReturn
 
 import uvloop
 from kairos_native.engine import LIMITS, Engine, EngineError, Pending, Refusal
-from prometheus_client import CollectorRegistry, generate_latest
 
 from kairos_server.catalog import DocumentsRefused
 from kairos_server.clock import Clock
@@ -25,6 +24,8 @@ from kairos_server.errors import Failed, Refused, refusal_texts, refused_by_engi
 from kairos_server.exits import Exit, StartError
 from kairos_server.ingest import Checkpointer, Priority, Writer
 from kairos_server.limits import Limits, limits_read
+from kairos_server.metrics import metrics_page
+from kairos_server.observer import Observer
 from kairos_server.plans import Plans
 from kairos_server.probes import Probes
 from kairos_server.rpc import (
@@ -38,7 +39,7 @@ from kairos_server.rpc import (
 )
 from kairos_server.secrets_file import Secrets
 from kairos_server.start import banner, demo_load, tenants_commit, tenants_prepare
-from kairos_server.telemetry import Telemetry, TelemetryCollector
+from kairos_server.telemetry import Telemetry
 from kairos_server.tenants import Tenant
 
 _LOG = logging.getLogger("kairos.app")
@@ -108,14 +109,18 @@ class App:
             (digest, tenant.number) for tenant in tenants for digest in tenant.key_hashes
         )
         names = {tenant.number: tenant.name for tenant in tenants}
-        gate = Gate(keys, self._limits, self._telemetry)
+        observer = Observer(self._config, engine, writer, self._clock, self._telemetry, names)
+        gate = Gate(keys, self._limits, self._telemetry, observer.slow_calls)
         table, health = method_table(
-            engine, writer, plans, self._limits, lambda number: names[number]
+            engine, writer, plans, self._limits, lambda number: names[number], observer.methods()
         )
         self._health = health
         checkpointer = Checkpointer(engine, self._config.checkpoint_s)
         transport = GrpcioEngine(table, gate, self._limits, self._clock.now_us)
-        probes = Probes(self._metrics(engine, writer, gate), lambda: health.serving, self._limits)
+        observer.start(gate, health)
+        probes = Probes(
+            metrics_page(self._telemetry, engine.figures), lambda: health.serving, self._limits
+        )
         self._signals()
         try:
             grpc_port = await transport.start(self._config.grpc)
@@ -142,6 +147,7 @@ class App:
             # log on disk is the truth.
             await asyncio.sleep(FAILURE_GRACE_S)
             exit_now(Exit.SOFTWARE)
+        observer.stop()
         await self._drain(transport, gate, health, checkpointer, writer, probes)
         return Exit.OK
 
@@ -172,22 +178,6 @@ class App:
             exit_now(Exit.SOFTWARE)
         await probes.stop()
         _LOG.info("stopped", extra={"calls_cut": gate.calls_in_flight})
-
-    def _metrics(self, engine: Engine, writer: Writer, gate: Gate) -> Callable[[], bytes]:
-        def gauges() -> dict[str, int]:
-            queue = writer.queue
-            return {
-                "queue_records": queue.record_count,
-                "queue_bytes": queue.size,
-                "decision_backlog_bytes": queue.decision_size,
-                "calls_in_flight": gate.calls_in_flight,
-                "streams_in_flight": gate.streams_in_flight,
-                "serving": int(self._health is not None and self._health.serving),
-            }
-
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(TelemetryCollector(self._telemetry, gauges, engine.figures))
-        return lambda: generate_latest(registry)
 
     def _signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -60,6 +60,7 @@ class Clock:
         self._steady_us = steady_us or _steady_us
         self._lock = threading.Lock()
         self._line = _Line(self._steady_us(), self._wall_us(), 0)
+        self._started_us = self._line.steady_us
         self._stepped = False
 
     def now_us(self) -> int:
@@ -71,6 +72,10 @@ class Clock:
             if steady - line.steady_us >= LOOK_US:
                 self._line = _Line(steady, now, self._slew_ppm(self._wall_us() - now))
             return now
+
+    def elapsed_us(self) -> int:
+        """Returns the time since the clock was made, free of every correction."""
+        return self._steady_us() - self._started_us
 
     def offset_us(self) -> int:
         """Returns how far the wall clock is ahead of the present; negative: behind."""

@@ -62,6 +62,9 @@ class Config:
     """0: no checkpoints; a rebuild then reads the whole log."""
     log_level: str
     kernel: str
+    slow_ms: int = 100
+    """Unary calls that take longer are logged with their stages; 0: none are."""
+    slow_lines_per_s: int = 1
 
     @property
     def engine_folder(self) -> Path:
@@ -114,6 +117,9 @@ SETTINGS: Final = (
     Setting("drain-seconds", "20", "longest time that a stop waits for running calls"),
     Setting("checkpoint-seconds", "600", "time between checkpoints of the view; 0: none"),
     Setting("log-level", "info", "debug, info, warning or error"),
+    Setting("slow-ms", "100", "log unary calls that take longer, with the times of their stages; "
+            "0: none"),
+    Setting("slow-lines", "1", "lines a second that slow calls may write"),
     Setting("kernel", "", "SIMD kernels: avx512, avx2 or portable; none: the best of this machine"),
 )
 
@@ -149,6 +155,8 @@ def config_read(flags: Mapping[str, str | None], environment: Mapping[str, str])
         checkpoint_s=float(number("checkpoint-seconds", 0, 86_400)),
         log_level=_choice(texts["log-level"], origins["log-level"], LOG_LEVELS),
         kernel=_choice(texts["kernel"], origins["kernel"], KERNELS),
+        slow_ms=number("slow-ms", 0, 3_600_000),
+        slow_lines_per_s=number("slow-lines", 1, 1_000),
     )
     _config_check(config, origins)
     return config

@@ -110,7 +110,7 @@ def test_stop_drains_and_leaves_nothing_to_replay(tmp_path):
         assert (
             'kairos_calls_total{method="/kairos.v1.IngestService/Ingest",outcome="OK"} 1.0' in text
         )
-        assert "kairos_engine_applied_sequence" in text
+        assert "kairos_applied_sequence" in text
         assert running.stop(signal.SIGINT) == 0
         lines = [json.loads(line) for line in running.log.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["ready", "draining", "stopped"]

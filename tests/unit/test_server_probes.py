@@ -1,4 +1,4 @@
-"""The private HTTP port: three routes, bounded requests, and metrics that Prometheus can read."""
+"""The private HTTP port: three routes, bounded requests; logs as JSON lines."""
 
 import asyncio
 import json
@@ -8,9 +8,6 @@ import pytest
 from kairos_server.config import Address
 from kairos_server.logs import logs_start
 from kairos_server.probes import Probes
-from kairos_server.telemetry import Histogram, Telemetry, TelemetryCollector
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 from unit.server_fakes import limits
 
 
@@ -66,42 +63,6 @@ def test_request_that_is_too_large_or_never_ends_is_cut_off():
 
 def test_connections_are_bounded():
     assert served(b"GET /metrics HTTP/1.1\r\n\r\n", probe_connections_max=0) == b""
-
-
-def test_histogram_counts_at_its_bounds():
-    histogram = Histogram((10, 20))
-    for value in (0, 10, 11, 20, 21, 1_000):
-        histogram.observe(value)
-    assert histogram.counts == [2, 2, 2]
-    assert histogram.buckets(0.5) == [("5.0", 2.0), ("10.0", 4.0), ("+Inf", 6.0)]
-    assert histogram.total == 1_062
-
-
-def test_metrics_are_what_prometheus_reads():
-    telemetry = Telemetry()
-    telemetry.call_done("/a/B", "OK", 120)
-    telemetry.call_done("/a/B", "QUEUE_FULL", 80)
-    telemetry.commit_done(7, 900)
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(
-        TelemetryCollector(telemetry, lambda: {"queue_records": 3}, lambda: {"subjects": 9})
-    )
-    families = {
-        family.name: family
-        for family in text_string_to_metric_families(generate_latest(registry).decode())
-    }
-    calls = {sample.labels["outcome"]: sample.value for sample in families["kairos_calls"].samples}
-    assert calls == {"OK": 1.0, "QUEUE_FULL": 1.0}
-    seconds = {
-        sample.name: sample.value
-        for sample in families["kairos_call_seconds"].samples
-        if "le" not in sample.labels
-    }
-    assert seconds["kairos_call_seconds_count"] == 2
-    assert seconds["kairos_call_seconds_sum"] == pytest.approx(200e-6)
-    assert families["kairos_queue_records"].samples[0].value == 3
-    assert families["kairos_engine_subjects"].samples[0].value == 9
-    assert families["kairos_commit_records"].type == "histogram"
 
 
 def test_logs_are_json_lines(capsys):

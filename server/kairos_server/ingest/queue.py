@@ -8,6 +8,8 @@ from enum import IntEnum
 
 from kairos_native.engine import Pending
 
+from kairos_server.stages import Stages
+
 
 class Priority(IntEnum):
     """Order in which waiting work is taken; smaller goes first."""
@@ -31,6 +33,10 @@ class Entry:
     pending: Pending
     priority: Priority
     future: "Future[None] | None"
+    put_ns: int = 0
+    """When it was put, in ns of time.perf_counter_ns(); 0: not measured."""
+    stages: Stages | None = None
+    """Of the call that waits; filled by the writer before the future resolves."""
 
 
 class WriterQueue:

@@ -15,11 +15,13 @@ from kairos_native.engine import Pending, Refusal
 from kairos_server.errors import Failed, Refused, refused_by_engine
 from kairos_server.ingest.queue import Entry, Priority, WriterQueue
 from kairos_server.limits import Limits
+from kairos_server.stages import Stages
 from kairos_server.telemetry import Telemetry
 
 _LOG = logging.getLogger("kairos.writer")
 _APPLY_US_START = 2.0
 _APPLY_WEIGHT = 0.1
+Listener = Callable[[Sequence[Pending]], None]
 
 
 class WriterEngine(Protocol):
@@ -71,12 +73,24 @@ class Writer:
         # because it follows the tenant's plan.
         self._apply_us = _APPLY_US_START
         self.queue = WriterQueue(limits.queue_records_max, limits.queue_size_max)
+        self._listener: Listener | None = None
+
+    def listen(self, listener: Listener | None) -> None:
+        """Sets who is told, on the event loop, what was committed, in the order of the log and
+        before whoever waits for it goes on; None: nobody. The listener must not raise.
+        """
+        self._listener = listener
 
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
 
-    async def submit(self, pending: Pending, priority: Priority = Priority.EVENT) -> None:
+    async def submit(
+        self,
+        pending: Pending,
+        priority: Priority = Priority.EVENT,
+        stages: Stages | None = None,
+    ) -> None:
         """Returns once the work is durable and applied.
 
         A cancelled waiter does not stop the commit.
@@ -84,7 +98,7 @@ class Writer:
         nothing was written.
         """
         future: Future[None] = self._loop.create_future()
-        if not self.queue.put(Entry(pending, priority, future)):
+        if not self.queue.put(Entry(pending, priority, future, time.perf_counter_ns(), stages)):
             raise Refused("QUEUE_FULL", retry_us=self._limits.retry_us_queue)
         await future
 
@@ -153,7 +167,7 @@ class Writer:
             applied_ns = self._engine.commit([entry.pending for entry in entries], self._clock_us())
         except Refusal as refusal:
             error = refused_by_engine(refusal.status, refusal.field, refusal.seen)
-        taken_us = (time.perf_counter_ns() - started) / 1e3
+        ended = time.perf_counter_ns()
         record_count = sum(entry.pending.record_count for entry in entries)
         if record_count and error is None:
             # A transaction has a cost of its own, so that only groups tell what one
@@ -161,8 +175,25 @@ class Writer:
             sample = applied_ns / 1e3 / record_count
             if record_count >= 64 or sample < self._apply_us:
                 self._apply_us += _APPLY_WEIGHT * (sample - self._apply_us)
-        self._telemetry.commit_done(record_count, int(taken_us))
+        self._measure(entries, record_count, started, ended, applied_ns)
         self._wake(self._resolve, entries, error)
+
+    def _measure(
+        self, entries: list[Entry], record_count: int, started: int, ended: int, applied_ns: int
+    ) -> None:
+        telemetry = self._telemetry
+        telemetry.commit_done(record_count, ended - started)
+        telemetry.stage_done("append", ended - started - applied_ns)
+        telemetry.stage_done("apply", applied_ns)
+        for entry in entries:
+            if entry.put_ns:
+                telemetry.stage_done("queue", started - entry.put_ns)
+            stages = entry.stages
+            if stages is not None:
+                stages.queue_ns = started - entry.put_ns
+                stages.append_ns = ended - started - applied_ns
+                stages.apply_ns = applied_ns
+                stages.committed_ns = ended
 
     def _wake(self, callback: Callable[..., None], *arguments: object) -> None:
         # The loop is gone only when the process ends without waiting for us;
@@ -171,6 +202,8 @@ class Writer:
             self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _resolve(self, entries: list[Entry], error: Refused | None) -> None:
+        if self._listener is not None and error is None:
+            self._listener([entry.pending for entry in entries])
         for entry in entries:
             future = entry.future
             if future is None:

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+
+from kairos_server.stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Call:
     received_us: int
     tenant: int = 0
     """The tenant of the credential; 0 in public methods."""
+    stages: Stages = field(default_factory=Stages)
+    """Filled on the way by whoever passes the call on."""
 
     def remaining_us(self) -> int | None:
         """Microseconds until the deadline, perhaps negative; None without one."""

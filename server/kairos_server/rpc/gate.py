@@ -12,6 +12,7 @@ from kairos_server.errors import Failed, Refused
 from kairos_server.limits import Limits
 from kairos_server.rpc.auth import KeyRing
 from kairos_server.rpc.call import Call, Kind, Method
+from kairos_server.slow_calls import SlowCalls
 from kairos_server.telemetry import Telemetry
 
 _LOG = logging.getLogger("kairos.rpc")
@@ -27,8 +28,15 @@ class Gate:
     instead of refusing.
     """
 
-    def __init__(self, keys: KeyRing, limits: Limits, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        keys: KeyRing,
+        limits: Limits,
+        telemetry: Telemetry,
+        slow: SlowCalls | None = None,
+    ) -> None:
         self._keys = keys
+        self._slow = slow
         self._limits = limits
         self._telemetry = telemetry
         self._idle = asyncio.Event()
@@ -36,6 +44,7 @@ class Gate:
         self._draining = False
         self.calls_in_flight = 0
         self.streams_in_flight = 0
+        self.streams_in_flight_max = limits.streams_in_flight_max
 
     async def unary(self, method: Method, request: bytes, call: Call) -> bytes:
         """Answers one unary call."""
@@ -61,9 +70,11 @@ class Gate:
         finally:
             if entered:
                 self._leave()
-            self._telemetry.call_done(
-                method.name, outcome, (time.perf_counter_ns() - started) // 1000
-            )
+            latency_ns = time.perf_counter_ns() - started
+            self._telemetry.call_done(method.name, outcome, latency_ns)
+            self._telemetry.stages_done(call.stages)
+            if self._slow is not None:
+                self._slow.done(method.name, outcome, latency_ns, len(request), call.stages)
 
     async def stream(
         self, method: Method, requests: AsyncIterator[bytes], call: Call
@@ -92,13 +103,11 @@ class Gate:
         finally:
             if entered:
                 self.streams_in_flight -= 1
-            self._telemetry.call_done(
-                method.name, outcome, (time.perf_counter_ns() - started) // 1000
-            )
+            self._telemetry.stream_done(method.name, outcome, time.perf_counter_ns() - started)
 
     def unknown(self, name: str) -> Refused:
         """Returns the answer to a method that is not in the table."""
-        self._telemetry.call_done(UNKNOWN_METHOD, "NOT_IMPLEMENTED", 0)
+        self._telemetry.stream_done(UNKNOWN_METHOD, "NOT_IMPLEMENTED", 0)
         return Refused("NOT_IMPLEMENTED", field="method", seen=name)
 
     def drain(self) -> None:

@@ -47,11 +47,14 @@ class IngestService:
     async def _take(
         self, check: Callable[[int, bytes, int], Pending], request: bytes, call: Call
     ) -> bytes:
+        stages = call.stages.check_begin()
         try:
             pending = check(call.tenant, request, call.received_us)
             if pending.refusal is not None:
                 raise pending.refusal
         except Refusal as refusal:
             raise refused_by_engine(refusal.status, refusal.field, refusal.seen) from None
-        await self._writer.submit(pending)
+        stages.check_end()
+        await self._writer.submit(pending, stages=stages)
+        stages.answer_end()
         return pending.response

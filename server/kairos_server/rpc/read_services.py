@@ -54,13 +54,13 @@ class ReadServices:
 
     async def _decide(self, request: bytes, call: Call) -> bytes:
         self._writer.decisions_check()
-        with refusals():
+        with refusals(), call.stages.core("decide"):
             response = self._engine.decide(call.tenant, request, call.received_us)
         self._writer.decided()
         return response
 
     async def _evaluate(self, request: bytes, call: Call) -> bytes:
-        with refusals():
+        with refusals(), call.stages.core("evaluate"):
             return self._engine.evaluate(call.tenant, request, call.received_us)
 
     async def _profile(self, request: bytes, call: Call) -> bytes:

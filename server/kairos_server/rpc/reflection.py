@@ -11,9 +11,11 @@ from google.protobuf.message import DecodeError
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from kairos.v1 import (
     ingest_service_pb2,
+    monitoring_service_pb2,
     personalization_service_pb2,
     plan_service_pb2,
     profile_service_pb2,
+    subscribe_service_pb2,
     trigger_service_pb2,
 )
 
@@ -29,9 +31,11 @@ SERVICES: Final = (
 # never import theirs.
 FILES: Final = (
     ingest_service_pb2.DESCRIPTOR,
+    monitoring_service_pb2.DESCRIPTOR,
     personalization_service_pb2.DESCRIPTOR,
     plan_service_pb2.DESCRIPTOR,
     profile_service_pb2.DESCRIPTOR,
+    subscribe_service_pb2.DESCRIPTOR,
     trigger_service_pb2.DESCRIPTOR,
 )
 

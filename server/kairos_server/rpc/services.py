@@ -1,13 +1,13 @@
 """The method table of the server: every service, registered once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kairos_native.engine import Engine
 
 from kairos_server.ingest import Writer
 from kairos_server.limits import Limits
 from kairos_server.plans import Plans
-from kairos_server.rpc.call import MethodTable
+from kairos_server.rpc.call import Method, MethodTable
 from kairos_server.rpc.health import SERVICE as HEALTH_SERVICE
 from kairos_server.rpc.health import Health
 from kairos_server.rpc.ingest_service import IngestService
@@ -17,13 +17,19 @@ from kairos_server.rpc.reflection import Reflection
 
 
 def method_table(
-    engine: Engine, writer: Writer, plans: Plans, limits: Limits, tenant_names: Callable[[int], str]
+    engine: Engine,
+    writer: Writer,
+    plans: Plans,
+    limits: Limits,
+    tenant_names: Callable[[int], str],
+    further: Sequence[Method] = (),
 ) -> tuple[MethodTable, Health]:
     """Returns the table that all transports serve, and the health that the application sets."""
     own = (
         *IngestService(engine, writer).methods(),
         *ReadServices(engine, writer, tenant_names).methods(),
         *PlanService(plans, limits).methods(),
+        *further,
     )
     services = MethodTable(*own).services()
     health = Health(services)
