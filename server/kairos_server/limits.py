@@ -32,6 +32,10 @@ class Limits:
     """Of these, long-lived streams (health watches, reflection),
     so that they can never starve the calls.
     """
+    stream_chunks_unanswered_max: int = 8
+    """Chunks of one IngestStream that are read and not answered: enough to keep the writer busy
+    while answers travel.
+    """
     queue_records_max: int = 65_536
     queue_size_max: int = 256 << 20
     decision_backlog_size_max: int = 64 << 20

@@ -57,7 +57,7 @@ async def served(engine=None, **changes):
     key = key_new()
     gate = Gate(KeyRing([(key_hash(key), TENANT)]), bounds, telemetry)
     own = (
-        *IngestService(engine, writer).methods(),
+        *IngestService(engine, writer, bounds).methods(),
         *ReadServices(engine, writer, lambda number: "shop").methods(),
     )
     services = MethodTable(*own).services()

@@ -74,12 +74,19 @@ class Writer:
         self._apply_us = _APPLY_US_START
         self.queue = WriterQueue(limits.queue_records_max, limits.queue_size_max)
         self._listener: Listener | None = None
+        self._recorder: Callable[[Pending], None] | None = None
 
     def listen(self, listener: Listener | None) -> None:
         """Sets who is told, on the event loop, what was committed, in the order of the log and
         before whoever waits for it goes on; None: nobody. The listener must not raise.
         """
         self._listener = listener
+
+    def record(self, recorder: Callable[[Pending], None]) -> None:
+        """Sets who is told, on the event loop, of each group of decision records that is durable.
+        The recorder must not raise.
+        """
+        self._recorder = recorder
 
     def start(self) -> None:
         """Starts the thread."""
@@ -97,10 +104,25 @@ class Writer:
         Errors: Refused(QUEUE_FULL) at once when there is no room; Refused(DISK_FULL, MAP_FULL) when
         nothing was written.
         """
+        await self.offer(pending, priority, stages)
+
+    def offer(
+        self,
+        pending: Pending,
+        priority: Priority = Priority.EVENT,
+        stages: Stages | None = None,
+    ) -> "Future[None]":
+        """Queues work before it returns, so that calls one after another keep their order; the
+        future is done once the work is durable and applied. Errors: as `submit`.
+        """
         future: Future[None] = self._loop.create_future()
         if not self.queue.put(Entry(pending, priority, future, time.perf_counter_ns(), stages)):
             raise Refused("QUEUE_FULL", retry_us=self._limits.retry_us_queue)
-        await future
+        return future
+
+    def now_us(self) -> int:
+        """Returns the server's present, for work that has no call of its own."""
+        return self._clock_us()
 
     def decisions_check(self) -> None:
         """Raises Refused(QUEUE_FULL) when so many decision records wait for the disk that no
@@ -209,6 +231,8 @@ class Writer:
             if future is None:
                 if error is not None:
                     self._telemetry.decisions_lost_count += entry.pending.record_count
+                elif self._recorder is not None:
+                    self._recorder(entry.pending)
             elif not future.done():
                 # A cancelled caller has gone; its work was committed all the same.
                 if error is None:

@@ -41,6 +41,7 @@ class Gate:
         self._telemetry = telemetry
         self._idle = asyncio.Event()
         self._idle.set()
+        self._drained = asyncio.Event()
         self._draining = False
         self.calls_in_flight = 0
         self.streams_in_flight = 0
@@ -89,6 +90,8 @@ class Gate:
             call = self._enter(method, call, stream=True)
             entered = True
             assert method.stream is not None
+            if method.kind is Kind.BIDI_STREAM and not method.always:
+                requests = self._until_drain(requests)
             async for response in method.stream(requests, call):
                 yield response
         except (Refused, Failed) as refused:
@@ -111,8 +114,9 @@ class Gate:
         return Refused("NOT_IMPLEMENTED", field="method", seen=name)
 
     def drain(self) -> None:
-        """Refuses new calls from now on."""
+        """Refuses new calls from now on, and ends the requests of streams."""
         self._draining = True
+        self._drained.set()
 
     async def idle(self) -> None:
         """Returns when no unary call runs."""
@@ -138,6 +142,28 @@ class Gate:
             self.calls_in_flight += 1
             self._idle.clear()
         return call
+
+    async def _until_drain(self, requests: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yields requests until the server drains; then raises Refused(DRAINING), so that a handler
+        can still answer what it has read.
+        """
+        source = aiter(requests)
+        drained = asyncio.create_task(self._drained.wait())
+        following: asyncio.Future[bytes | None] | None = None
+        try:
+            while True:
+                following = asyncio.ensure_future(anext(source, None))
+                await asyncio.wait((following, drained), return_when=asyncio.FIRST_COMPLETED)
+                if self._draining:
+                    raise Refused("DRAINING")
+                request = following.result()
+                if request is None:
+                    return
+                yield request
+        finally:
+            drained.cancel()
+            if following is not None:
+                following.cancel()
 
     def _leave(self) -> None:
         self.calls_in_flight -= 1

@@ -7,7 +7,9 @@ from kairos_native.engine import Pending, Refusal
 
 from kairos_server.errors import refused_by_engine
 from kairos_server.ingest import Writer
+from kairos_server.limits import Limits
 from kairos_server.rpc.call import Call, Kind, Method
+from kairos_server.rpc.ingest_stream import IngestStream
 
 SERVICE = "kairos.v1.IngestService"
 
@@ -25,17 +27,19 @@ class IngestEngine(Protocol):
 
 
 class IngestService:
-    """Both methods are one path: they differ in the check only."""
+    """The unary methods are one path: they differ in the check only."""
 
-    def __init__(self, engine: IngestEngine, writer: Writer) -> None:
+    def __init__(self, engine: IngestEngine, writer: Writer, limits: Limits) -> None:
         self._engine = engine
         self._writer = writer
+        self._stream = IngestStream(engine, writer, limits)
 
     def methods(self) -> tuple[Method, ...]:
         """Returns the rows of the method table."""
         return (
             Method(f"/{SERVICE}/Ingest", Kind.UNARY, unary=self._ingest),
             Method(f"/{SERVICE}/IngestBatch", Kind.UNARY, unary=self._ingest_batch),
+            Method(f"/{SERVICE}/IngestStream", Kind.BIDI_STREAM, stream=self._stream.serve),
         )
 
     async def _ingest(self, request: bytes, call: Call) -> bytes:

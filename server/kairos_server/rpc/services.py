@@ -26,7 +26,7 @@ def method_table(
 ) -> tuple[MethodTable, Health]:
     """Returns the table that all transports serve, and the health that the application sets."""
     own = (
-        *IngestService(engine, writer).methods(),
+        *IngestService(engine, writer, limits).methods(),
         *ReadServices(engine, writer, tenant_names).methods(),
         *PlanService(plans, limits).methods(),
         *further,
