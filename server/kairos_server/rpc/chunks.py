@@ -12,6 +12,9 @@ from kairos_server.errors import Refused
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
 _VARINT_SIZE_MAX: Final = 10
+# Of tags and lengths.
+_SHORT_SIZE_MAX: Final = 5
+_FIELD_MAX: Final = (1 << 29) - 1
 _NUMBER_MASK: Final = (1 << 64) - 1
 _NUMBER, _BATCH, _INCLUDE_RESULTS = 1, 2, 3
 # Field `chunk_number` of the answer, as a varint.
@@ -38,8 +41,10 @@ def chunk_read(data: bytes) -> Chunk:
     batch_seen = False
     place = 0
     while place < len(data):
-        tag, place = _varint(data, place)
+        tag, place = _varint(data, place, _SHORT_SIZE_MAX)
         field, kind = tag >> 3, tag & 7
+        if not 0 < field <= _FIELD_MAX:
+            raise Refused("WIRE_MALFORMED")
         if kind == _VARINT:
             value, place = _varint(data, place)
             if field == _NUMBER:
@@ -49,13 +54,13 @@ def chunk_read(data: bytes) -> Chunk:
             continue
         start = place
         if kind == _BYTES:
-            size, start = _varint(data, place)
+            size, start = _varint(data, place, _SHORT_SIZE_MAX)
             place = start + size
         elif kind in _FIXED_SIZES:
             place = start + _FIXED_SIZES[kind]
         else:
             raise Refused("WIRE_MALFORMED")
-        if place > len(data) or not field:
+        if place > len(data):
             raise Refused("WIRE_MALFORMED")
         if field == _BATCH and kind == _BYTES:
             if batch_seen:
@@ -97,10 +102,10 @@ def chunk_refused(chunk: Chunk, refused: Refused) -> bytes:
     return bytes(answer.SerializeToString())
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
+def _varint(data: bytes, place: int, size_max: int = _VARINT_SIZE_MAX) -> tuple[int, int]:
     """Returns a number and the place behind it. Errors: Refused(WIRE_MALFORMED)."""
     value = 0
-    for index, byte in enumerate(data[place : place + _VARINT_SIZE_MAX]):
+    for index, byte in enumerate(data[place : place + size_max]):
         value |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
             if value > _NUMBER_MASK:
