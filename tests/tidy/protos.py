@@ -14,6 +14,11 @@ import venv
 from pathlib import Path
 
 import google.api
+from google.protobuf import descriptor_pb2
+
+# A program of its own and a module of the tests: its neighbour is found either way.
+sys.path.insert(0, str(Path(__file__).parent))
+import client_services
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTO = ROOT / "proto"
@@ -54,15 +59,22 @@ def generator() -> Path:
 
 
 def generate(target: Path) -> None:
-    """Writes messages, stubs and type stubs below `target`. The same input gives the same bytes."""
+    """Writes messages, stubs, type stubs and the client's services below `target`. The same input
+    gives the same bytes.
+    """
     python = generator()
     known = next(python.parents[1].glob("lib/python3*/site-packages/grpc_tools/_proto"))
+    described = target / "contract.binpb"
     compiler = [
         python, "-I", "-m", "grpc_tools.protoc",
         f"-I{PROTO}", f"-I{googleapis()}", f"-I{known}",
         f"--python_out={target}", f"--pyi_out={target}", f"--grpc_python_out={target}",
+        f"--descriptor_set_out={described}", "--include_imports", "--include_source_info",
     ]  # fmt: skip
     subprocess.run([*compiler, *proto_names()], check=True, cwd=PROTO)
+    files = descriptor_pb2.FileDescriptorSet.FromString(described.read_bytes())
+    described.unlink()
+    client_services.write(files, target)
 
 
 def workspace(target: Path, source: Path = PROTO) -> Path:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".c", ".proto", ".sh")
-GENERATED = re.compile(r"_pb2(_grpc)?\.pyi?$|^tests/doors/.*\.c$|^native/kairos_native/\w+\.c$")
+GENERATED = re.compile(
+    r"_pb2(_grpc)?\.pyi?$|^clients/python/kairos/v1/\w+\.py$"
+    r"|^tests/doors/.*\.c$|^native/kairos_native/\w+\.c$"
+)
 
 
 def sources() -> list[str]:
