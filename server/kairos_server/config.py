@@ -117,8 +117,11 @@ SETTINGS: Final = (
     Setting("drain-seconds", "20", "longest time that a stop waits for running calls"),
     Setting("checkpoint-seconds", "600", "time between checkpoints of the view; 0: none"),
     Setting("log-level", "info", "debug, info, warning or error"),
-    Setting("slow-ms", "100", "log unary calls that take longer, with the times of their stages; "
-            "0: none"),
+    Setting(
+        "slow-ms",
+        "100",
+        "log unary calls that take longer, with the times of their stages; 0: none",
+    ),
     Setting("slow-lines", "1", "lines a second that slow calls may write"),
     Setting("kernel", "", "SIMD kernels: avx512, avx2 or portable; none: the best of this machine"),
 )

@@ -1,49 +1,32 @@
-"""The plans of all tenants: compile documents off the loop, store image and documents,
-activate, roll back.
+"""The plans of all tenants: what the stored documents compile to, activated, rolled back, and read
+by the rest of the server.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kairos_native.engine import Engine, Pending
 
-from kairos_server.catalog import Applied, Catalog, DocumentInput, build_image
+from kairos_server.administration import (
+    PLAN_PREFIX,
+    Actor,
+    DocumentStore,
+    Edit,
+    PlanRow,
+    row_read,
+)
+from kairos_server.catalog import DocumentInput
+from kairos_server.catalog.policies import VERSIONS_KEPT_DEFAULT
 from kairos_server.errors import Refused
+
+__all__ = ["SERVER_PREFIX", "PlanApplied", "PlanRow", "Plans", "Submit"]
 
 SERVER_PREFIX: Final = "server/"
 """Keys of stored documents that are the server's own, not the catalog's."""
-PLAN_PREFIX: Final = "plan/"
-"""Keys of plan rows; the catalog leaves them to us."""
-_PLAN_ID_AT: Final = slice(8, 40)
 
 Submit = Callable[[Pending], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRow:
-    """What is known of one plan.
-
-    Units: times in microseconds UTC, 0: never; `image_size` in bytes.
-    """
-
-    plan_id: bytes
-    create_time_us: int
-    author: str
-    note: str
-    trigger_count: int
-    content_count: int
-    feature_count: int
-    image_size: int
-    activate_time_us: int = 0
-    active: bool = False
-
-    @property
-    def order(self) -> tuple[int, str]:
-        """Position in lists: by time of creation, then by id."""
-        return self.create_time_us, self.plan_id.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +40,14 @@ class PlanApplied:
 class Plans:
     """Administration of plans, one change of a tenant at a time.
 
-    Owns: a catalog per tenant, immutable, replaced once the documents that it holds are durable.
+    Owns: the document store, and the policies of each active plan.
     """
 
     def __init__(self, engine: Engine, submit: Submit) -> None:
         self._engine = engine
         self._submit = submit
-        self._catalogs: dict[int, Catalog] = {}
-        self._locks: dict[int, asyncio.Lock] = {}
         self._policies: dict[int, tuple[bytes, Mapping[str, Mapping[str, Any]]]] = {}
+        self.documents = DocumentStore(engine, submit, self._versions_kept)
 
     async def apply(
         self, tenant: int, documents: Sequence[DocumentInput], removed: Sequence[str], *,
@@ -78,69 +60,57 @@ class Plans:
         then, except that an image that no record names may have been written; it is
         content-addressed and costs only disk.
         """
-        async with self._locks.setdefault(tenant, asyncio.Lock()):
-            stored = self._engine.documents_of(tenant)
-            catalog = await self._catalog(tenant, stored)
-            applied = await asyncio.to_thread(
-                catalog.apply, list(documents), list(removed), author, note, now_us
-            )
-            image = await asyncio.to_thread(build_image, applied.model)
-            plan_id = bytes(image[_PLAN_ID_AT])
-            key = PLAN_PREFIX + plan_id.hex()
-            known = stored.get(key)
-            row = (
-                _row_read(plan_id, known)
-                if known
-                else _row_new(applied, plan_id, len(image), author, note, now_us)
-            )
-            if validate_only:
-                return PlanApplied(self._row_state(tenant, row), list(applied.warnings))
-            self._engine.store_plan(image)
-            entries = [
-                (name, value) for name, value in applied.entries if stored.get(name) != value
-            ]
-            if known is None:
-                entries.append((key, _row_write(row)))
-            if entries:
-                await self._submit(self._engine.documents(tenant, entries, now_us))
-            self._catalogs[tenant] = applied.catalog
-            if activate and self._engine.active_plan(tenant) != plan_id:
-                await self._submit(self._engine.activation(tenant, plan_id, now_us))
-            return PlanApplied(self._row_state(tenant, row), list(applied.warnings))
+        edit = Edit(
+            Actor(now_us, author, note), "documents.apply", documents, removed,
+            activate=activate, validate_only=validate_only,
+        )  # fmt: skip
+        return await self.applied(tenant, edit)
 
-    async def activate(self, tenant: int, plan_id: bytes, now_us: int) -> PlanRow:
+    async def applied(self, tenant: int, edit: Edit) -> PlanApplied:
+        """Carries out an edit; returns the row of its plan, also of one that was not stored.
+
+        Errors: those of DocumentStore.run
+        """
+        outcome = await self.documents.run(tenant, edit)
+        assert outcome.row is not None
+        return PlanApplied(self.row_state(tenant, outcome.row), list(outcome.warnings))
+
+    async def activate(self, tenant: int, plan_id: bytes, actor: Actor) -> PlanRow:
         """Activates a plan; nothing is written when it is active already.
 
         Errors: Refused(PLAN_UNKNOWN).
         """
-        async with self._locks.setdefault(tenant, asyncio.Lock()):
-            return await self._activate(tenant, plan_id, now_us)
+        async with (await self.documents.state(tenant)).lock:
+            return await self._activate(tenant, plan_id, actor, "plans.activate")
 
-    async def roll_back(self, tenant: int, now_us: int) -> PlanRow:
+    async def roll_back(self, tenant: int, actor: Actor) -> PlanRow:
         """Activates the plan that was active before the present one.
 
         Errors: Refused(PLAN_MISSING) when there is none.
         """
-        async with self._locks.setdefault(tenant, asyncio.Lock()):
+        async with (await self.documents.state(tenant)).lock:
             present = self._engine.active_plan(tenant)
             before = [plan for _, _, plan in self._engine.activations(tenant) if plan != present]
             if present is None or not before:
                 raise Refused("PLAN_MISSING")
-            return await self._activate(tenant, before[-1], now_us)
+            return await self._activate(tenant, before[-1], actor, "plans.roll_back")
 
     def rows(self, tenant: int) -> list[PlanRow]:
         """Returns every plan of the tenant, in no particular order."""
-        stored = self._engine.documents_of(tenant)
-        return [
-            self._row_state(tenant, _row_read(bytes.fromhex(key.removeprefix(PLAN_PREFIX)), value))
-            for key, value in stored.items()
-            if key.startswith(PLAN_PREFIX)
-        ]
+        times = {plan: time_us for _, time_us, plan in self._engine.activations(tenant)}
+        active = self._engine.active_plan(tenant)
+        found = []
+        for key, value in self._engine.documents_of(tenant, PLAN_PREFIX).items():
+            plan_id = bytes.fromhex(key.removeprefix(PLAN_PREFIX))
+            row = row_read(plan_id, value)
+            found.append(
+                replace(row, activate_time_us=times.get(plan_id, 0), active=plan_id == active)
+            )
+        return found
 
     async def dictionary(self, tenant: int) -> list[tuple[int, str]]:
         """Returns id and name of every attribute of the tenant, by id."""
-        catalog = await self._catalog(tenant, self._engine.documents_of(tenant))
-        return catalog.dictionary()
+        return (await self.documents.state(tenant)).heads.catalog.dictionary()
 
     def policy(self, tenant: int, policy_id: str) -> Mapping[str, Any] | None:
         """Returns a policy of the active plan as its reader normalised it; None where the plan has
@@ -158,22 +128,36 @@ class Plans:
             self._policies[tenant] = known
         return known[1].get(policy_id)
 
-    async def _catalog(self, tenant: int, stored: Mapping[str, bytes]) -> Catalog:
-        catalog = self._catalogs.get(tenant)
-        if catalog is None:
-            own = {key: value for key, value in stored.items() if not key.startswith(SERVER_PREFIX)}
-            catalog = await asyncio.to_thread(Catalog.from_documents, tenant, own)
-        return catalog
+    async def record(
+        self, tenant: int, actor: Actor, action: str, resource: str,
+        details: Mapping[str, str] | None = None,
+    ) -> str:  # fmt: skip
+        """Writes an audit entry of an act that stores no documents, such as the replay of a dead
+        letter; returns its id once it is durable. Call it before the act: an act without an entry
+        would be a hole, an entry without its act says what was tried.
 
-    async def _activate(self, tenant: int, plan_id: bytes, now_us: int) -> PlanRow:
-        known = self._engine.documents_of(tenant).get(PLAN_PREFIX + plan_id.hex())
-        if known is None:
-            raise Refused("PLAN_UNKNOWN", "plan_id", plan_id.hex())
-        if self._engine.active_plan(tenant) != plan_id:
-            await self._submit(self._engine.activation(tenant, plan_id, now_us))
-        return self._row_state(tenant, _row_read(plan_id, known))
+        Errors: Refused(QUEUE_FULL, DISK_FULL, …)
+        """
+        state = await self.documents.state(tenant)
+        async with state.lock:
+            entry = state.audit.entry(actor, action, resource, details=details)
+            entries = [(entry.key, entry.to_json())]
+            await self._submit(self._engine.documents(tenant, entries, actor.now_us))
+        return entry.entry_id
 
-    def _row_state(self, tenant: int, row: PlanRow) -> PlanRow:
+    async def audit_entries(
+        self, tenant: int, actor: Actor, action: str, resource: str,
+        details: Mapping[str, str] | None = None,
+    ) -> list[tuple[str, bytes]]:  # fmt: skip
+        """Returns what an act that stores documents itself adds to its own entries, so that one
+        record holds both.
+        """
+        state = await self.documents.state(tenant)
+        entry = state.audit.entry(actor, action, resource, details=details)
+        return [(entry.key, entry.to_json())]
+
+    def row_state(self, tenant: int, row: PlanRow) -> PlanRow:
+        """Returns the row with what the log says of it."""
         times = [
             time_us for _, time_us, plan in self._engine.activations(tenant) if plan == row.plan_id
         ]
@@ -183,28 +167,21 @@ class Plans:
             active=self._engine.active_plan(tenant) == row.plan_id,
         )
 
+    def _versions_kept(self, tenant: int) -> int:
+        policy = self.policy(tenant, "documents")
+        return int(policy["versions_kept"]) if policy else VERSIONS_KEPT_DEFAULT
 
-def _row_new(
-    applied: Applied, plan_id: bytes, image_size: int, author: str, note: str, now_us: int
-) -> PlanRow:
-    return PlanRow(
-        plan_id=plan_id,
-        create_time_us=now_us,
-        author=author,
-        note=note,
-        trigger_count=applied.trigger_count,
-        content_count=applied.content_count,
-        feature_count=applied.feature_count,
-        image_size=image_size,
-    )
-
-
-def _row_write(row: PlanRow) -> bytes:
-    fields = asdict(row)
-    for derived in ("plan_id", "activate_time_us", "active"):
-        del fields[derived]
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _row_read(plan_id: bytes, value: bytes) -> PlanRow:
-    return PlanRow(plan_id=plan_id, **json.loads(value))
+    async def _activate(self, tenant: int, plan_id: bytes, actor: Actor, action: str) -> PlanRow:
+        key = PLAN_PREFIX + plan_id.hex()
+        known = self._engine.documents_range(tenant, key, "", 1)
+        if not known:
+            raise Refused("PLAN_UNKNOWN", "plan_id", plan_id.hex())
+        if self._engine.active_plan(tenant) != plan_id:
+            state = await self.documents.state(tenant)
+            entry = state.audit.entry(actor, action, f"plans/{plan_id.hex()}")
+            await self._submit(
+                self._engine.activation(
+                    tenant, plan_id, actor.now_us, [(entry.key, entry.to_json())]
+                )
+            )
+        return self.row_state(tenant, row_read(plan_id, known[0][1]))

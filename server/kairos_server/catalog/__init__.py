@@ -1,18 +1,20 @@
 """Documents of a tenant -> its plan. The public door of the package."""
 
-from .catalog import Applied, Catalog, StoredDocument
-from .documents import DocumentInput, split_documents
+from .catalog import Applied, Catalog, StoredDocument, etag_of, read_document, revised
+from .documents import Body, DocumentInput, read_body, split_documents
 from .folder import FolderDocument, read_folder
 from .image import build_image
 from .model import PlanModel
 from .schema import canonical_name
-from .violations import DocumentsRefused, Reason, Violation
+from .violations import DocumentsRefused, Fault, Reason, Violation
 
 __all__ = [
     "Applied",
+    "Body",
     "Catalog",
     "DocumentInput",
     "DocumentsRefused",
+    "Fault",
     "FolderDocument",
     "PlanModel",
     "Reason",
@@ -20,6 +22,10 @@ __all__ = [
     "Violation",
     "build_image",
     "canonical_name",
+    "etag_of",
+    "read_body",
+    "read_document",
     "read_folder",
+    "revised",
     "split_documents",
 ]

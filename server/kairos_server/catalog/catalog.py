@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from . import limits
 from .cel import Parser
@@ -17,6 +18,7 @@ from .shapes import identity
 from .violations import DocumentsRefused, Fault, Place, Reason, Violation, nearest
 
 _DOCUMENT, _PLAN, _REGISTRY = "document/", "plan/", "registry"
+NO_NUMBERS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,30 @@ class Catalog:
         Cost: about 0.9 ms per new condition (most of it Google's checker), 0.3 ms per known one
         Errors: DocumentsRefused with every fault of every document; nothing changes
         """
+        changes = self.changed(documents, removed, author, note, now_us)
+        try:
+            applied = changes.catalog.planned(self)
+        except DocumentsRefused as refused:
+            raise DocumentsRefused([*changes.violations, *refused.violations]) from None
+        if changes.violations:
+            raise DocumentsRefused(changes.violations)
+        return applied
+
+    def changed(
+        self,
+        documents: Sequence[DocumentInput],
+        removed: Sequence[str],
+        author: str,
+        note: str,
+        now_us: int,
+        numbers: Mapping[str, int] = NO_NUMBERS,
+    ) -> "Changes":
+        """Returns the documents after adding or replacing some and removing others, not yet
+        compiled; `violations` are the faults that are seen without it.
+
+        `numbers`: by name the highest version number ever given, where it is not that of the
+        document that is there.
+        """
         violations: list[Violation] = []
         inputs = _read_inputs(documents, violations)
         for name, limit, size in (
@@ -127,17 +153,45 @@ class Catalog:
             if size > limit:
                 Place(violations, name).fault(Reason.LIMIT_EXCEEDED, f"at most {limit} bytes")
         self._check_removed(removed, inputs, violations)
-        bodies = {
-            name: document.body for name, document in self.documents.items() if name not in removed
-        }
-        bodies.update({name: body for name, (body, _) in inputs.items()})
-        try:
-            compiled = compile_documents(self.tenant, bodies, self.registry, self._parser)
-        except DocumentsRefused as refused:
-            raise DocumentsRefused([*violations, *refused.violations]) from None
-        if violations:
-            raise DocumentsRefused(violations)
-        return self._applied(compiled, inputs, removed, author, note, now_us)
+        gone = set(removed)
+        after = {name: item for name, item in self.documents.items() if name not in gone}
+        revisions: list[StoredDocument] = []
+        for name, (body, text) in inputs.items():
+            before = self.documents.get(name)
+            number = max(before.version if before else 0, numbers.get(name, 0)) + 1
+            after[name] = revised(before, name, body, text, author, note, now_us, number)
+            if after[name] is not before:
+                revisions.append(after[name])
+        catalog = replace(self, documents=dict(sorted(after.items())))
+        return Changes(catalog, revisions, list(inputs), violations)
+
+    def planned(self, before: "Catalog") -> Applied:
+        """Returns the plan of these documents, and what to store where `before` is stored.
+
+        Errors: DocumentsRefused with every fault of every document
+        """
+        compiled = self.compiled()
+        documents = dict(self.documents)
+        for name, document in documents.items():
+            cel = compiled.texts.get(name, "")
+            if cel != document.cel:
+                documents[name] = replace(document, cel=cel)
+        entries = [(_DOCUMENT + name, b"") for name in before.documents if name not in documents]
+        entries += [
+            (_DOCUMENT + name, document.to_json())
+            for name, document in documents.items()
+            if document is not before.documents.get(name) and document != before.documents.get(name)
+        ]
+        if compiled.registry != before.registry:
+            entries.append((_REGISTRY, compiled.registry.to_json()))
+        catalog = replace(self, documents=documents, registry=compiled.registry)
+        return Applied(compiled.model, entries, list(compiled.warnings), catalog)
+
+    def without(self, names: Iterable[str]) -> "Catalog":
+        """Returns the documents that are not of these names, not yet compiled."""
+        gone = set(names)
+        kept = {name: item for name, item in self.documents.items() if name not in gone}
+        return replace(self, documents=kept)
 
     def dictionary(self) -> list[tuple[int, str]]:
         """Returns (id, name) of every attribute that a schema ever held: what events may send
@@ -156,6 +210,7 @@ class Catalog:
     def _check_removed(
         self, removed: Sequence[str], inputs: Mapping[str, Any], violations: list[Violation]
     ) -> None:
+        seen: set[str] = set()
         for index, name in enumerate(removed):
             place = Place(violations, f"removed_names[{index}]")
             if name not in self.documents:
@@ -163,41 +218,31 @@ class Catalog:
                     Reason.REFERENCE_UNKNOWN,
                     f"there is no document {name}.{nearest(name, self.documents)}",
                 )
-            elif name in inputs or name in removed[:index]:
+            elif name in inputs or name in seen:
                 place.fault(Reason.KEY_DUPLICATE, f"{name} stands twice in the request")
+            seen.add(name)
 
-    def _applied(
-        self,
-        compiled: Compiled,
-        inputs: Mapping[str, tuple[Body, str]],
-        removed: Sequence[str],
-        author: str,
-        note: str,
-        now_us: int,
-    ) -> Applied:
-        documents = {
-            name: document for name, document in self.documents.items() if name not in removed
-        }
-        for name, (body, text) in inputs.items():
-            documents[name] = _revised(
-                self.documents.get(name), name, body, text, author, note, now_us
-            )
-        for name, document in documents.items():
-            cel = compiled.texts.get(name, "")
-            if cel != document.cel:
-                documents[name] = replace(document, cel=cel)
-        entries = [(_DOCUMENT + name, b"") for name in removed]
-        entries += [
-            (_DOCUMENT + name, documents[name].to_json())
-            for name in sorted(documents)
-            if documents[name] != self.documents.get(name)
-        ]
-        if compiled.registry != self.registry:
-            entries.append((_REGISTRY, compiled.registry.to_json()))
-        catalog = replace(
-            self, documents=dict(sorted(documents.items())), registry=compiled.registry
-        )
-        return Applied(compiled.model, entries, list(compiled.warnings), catalog)
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Documents after a change, before anybody compiled them."""
+
+    catalog: Catalog
+    revisions: list[StoredDocument]
+    """New versions of documents; the same content in another dress is none."""
+    names: list[str]
+    """`kind/id` of every document that was given."""
+    violations: list[Violation]
+
+
+def read_document(document: DocumentInput) -> tuple[str, Body]:
+    """Returns (`kind/id`, content) of a document as it came.
+
+    Errors: Fault when it cannot be read, or when kind or id are missing or contradict the body
+    """
+    body = read_body(document.body)
+    kind, document_id = identity(body, document.kind, document.document_id, KINDS)
+    return f"{kind}/{document_id}", body
 
 
 def _read_inputs(
@@ -212,16 +257,14 @@ def _read_inputs(
     for index, document in enumerate(documents):
         place = Place(violations, f"documents[{index}]")
         with place.catch():
-            body = read_body(document.body)
-            kind, document_id = identity(body, document.kind, document.document_id, KINDS)
-            name = f"{kind}/{document_id}"
+            name, body = read_document(document)
             if name in result:
                 raise Fault(Reason.KEY_DUPLICATE, f"{name} stands twice in the request")
             result[name] = (body, document.body)
     return result
 
 
-def _revised(
+def revised(
     before: StoredDocument | None,
     name: str,
     body: Body,
@@ -229,13 +272,21 @@ def _revised(
     author: str,
     note: str,
     now_us: int,
+    number: int,
 ) -> StoredDocument:
-    """The same body in another dress is the same document: it keeps text, author and time."""
+    """Returns the next version of a document, or the one before.
+
+    The same body in another dress is the same document: it keeps text, author and time."""
     kind, _, document_id = name.partition("/")
-    etag = hashlib.blake2b(canonical_json(body), digest_size=16).hexdigest()
+    etag = etag_of(body)
     if before is not None and before.etag == etag:
         return before
-    create_time_us, version = (before.create_time_us, before.version + 1) if before else (now_us, 1)
+    create_time_us = before.create_time_us if before else now_us
     return StoredDocument(
-        kind, document_id, body, text, "", author, note, create_time_us, now_us, etag, version
+        kind, document_id, body, text, "", author, note, create_time_us, now_us, etag, number
     )
+
+
+def etag_of(body: Body) -> str:
+    """Returns the hash of a document's content, 32 hexadecimal digits."""
+    return hashlib.blake2b(canonical_json(body), digest_size=16).hexdigest()

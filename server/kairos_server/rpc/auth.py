@@ -28,6 +28,14 @@ def key_hash(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
+def key_id(metadata: Mapping[str, str | bytes]) -> str:
+    """Returns what the audit calls a key: the first 16 hexadecimal digits of its hash.
+
+    Errors: Refused(CREDENTIAL_MISSING, CREDENTIAL_INVALID).
+    """
+    return key_hash(_key_of(metadata)).hex()[:16]
+
+
 class KeyRing:
     """The hashes of all keys -> the number of their tenant."""
 

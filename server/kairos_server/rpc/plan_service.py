@@ -1,20 +1,23 @@
 """kairos.v1.PlanService: documents in, plans listed, activated, rolled back."""
 
-from typing import TypeVar
+import asyncio
+from dataclasses import replace
 
-from google.protobuf.message import DecodeError, Message
 from kairos.v1 import plan_service_pb2 as plans
 
-from kairos_server.catalog import DocumentInput, DocumentsRefused
-from kairos_server.errors import Refused, Violation
+from kairos_server.administration import DocumentDiff, Edit, Outcome
+from kairos_server.catalog import DocumentsRefused
+from kairos_server.errors import Refused
 from kairos_server.limits import Limits
 from kairos_server.plans import PlanRow, Plans
 from kairos_server.rpc.call import Call, Kind, Method
+from kairos_server.rpc.document_comparison import stored_diff
+from kairos_server.rpc.document_messages import diff_messages
 from kairos_server.rpc.guard import refusals
 from kairos_server.rpc.pages import page_read, page_token
+from kairos_server.rpc.requests import actor_of, documents_refused, inputs_of, parsed
 
 SERVICE = "kairos.v1.PlanService"
-_M = TypeVar("_M", bound=Message)
 
 
 class PlanService:
@@ -35,34 +38,51 @@ class PlanService:
         )
 
     async def _apply(self, request: bytes, call: Call) -> bytes:
-        message = _parsed(plans.ApplyDocumentsRequest, request)
-        self._check(message)
-        inputs = [
-            DocumentInput(body=document.body, kind=document.kind, document_id=document.document_id)
-            for document in message.documents
-        ]
+        message = parsed(plans.ApplyDocumentsRequest, request)
+        inputs = inputs_of(message.documents, message.removed_names, self._limits)
+        removed = list(message.removed_names)
+        diffs: list[DocumentDiff] = []
+
+        def respond(outcome: Outcome) -> bytes:
+            assert outcome.row is not None
+            row = self._plans.row_state(call.tenant, outcome.row)
+            if message.activate and not (message.validate_only or row.active):
+                # The kept answer is made before the record that activates is written.
+                row = replace(row, active=True, activate_time_us=call.received_us)
+            return plans.ApplyDocumentsResponse(
+                plan=_plan(row), warnings=outcome.warnings, diffs=diff_messages(diffs)
+            ).SerializeToString()
+
+        edit = Edit(
+            actor_of(
+                call, self._limits, request, author=message.author, note=message.note,
+                request_id=message.request_id,
+            ),
+            "documents.apply", inputs, removed, prune=message.prune,
+            include_drafts=message.include_drafts, activate=message.activate,
+            validate_only=message.validate_only, respond=respond,
+        )  # fmt: skip
+
+        async def act() -> bytes:
+            if message.include_diffs:
+                heads = (await self._plans.documents.state(call.tenant)).heads
+                diffs.extend(
+                    await asyncio.to_thread(
+                        stored_diff, heads, inputs, removed, prune=message.prune
+                    )
+                )
+            outcome = await self._plans.documents.run(call.tenant, edit)
+            return edit.response or respond(outcome)
+
         try:
             with refusals():
-                applied = await self._plans.apply(
-                    call.tenant, inputs, list(message.removed_names), author=message.author,
-                    note=message.note, validate_only=message.validate_only,
-                    activate=message.activate, now_us=call.received_us,
-                )  # fmt: skip
+                return await self._plans.documents.once(call.tenant, edit.actor, act)
         except DocumentsRefused as refused:
-            faults = [
-                Violation(
-                    f"{fault.document}: {fault.path}" if fault.path else fault.document,
-                    f"{fault.reason}: {fault.description}",
-                )
-                for fault in refused.violations
-            ]
-            raise Refused("DOCUMENT_INVALID", violations=faults) from None
-        response = plans.ApplyDocumentsResponse(plan=_plan(applied.row), warnings=applied.warnings)
-        return response.SerializeToString()
+            raise documents_refused(refused) from None
 
     async def _activate(self, request: bytes, call: Call) -> bytes:
-        message = _parsed(plans.ActivatePlanRequest, request)
-        self._size_check("note", message.note, self._limits.note_size_max)
+        message = parsed(plans.ActivatePlanRequest, request)
+        actor = actor_of(call, self._limits, request, author=message.author, note=message.note)
         try:
             plan_id = bytes.fromhex(message.plan_id)
         except ValueError:
@@ -70,18 +90,18 @@ class PlanService:
         if len(plan_id) != 32 or message.plan_id != plan_id.hex():
             raise Refused("PLAN_UNKNOWN", "plan_id", message.plan_id)
         with refusals():
-            row = await self._plans.activate(call.tenant, plan_id, call.received_us)
+            row = await self._plans.activate(call.tenant, plan_id, actor)
         return plans.ActivatePlanResponse(plan=_plan(row)).SerializeToString()
 
     async def _roll_back(self, request: bytes, call: Call) -> bytes:
-        message = _parsed(plans.RollBackPlanRequest, request)
-        self._size_check("note", message.note, self._limits.note_size_max)
+        message = parsed(plans.RollBackPlanRequest, request)
+        actor = actor_of(call, self._limits, request, author=message.author, note=message.note)
         with refusals():
-            row = await self._plans.roll_back(call.tenant, call.received_us)
+            row = await self._plans.roll_back(call.tenant, actor)
         return plans.RollBackPlanResponse(plan=_plan(row)).SerializeToString()
 
     async def _list(self, request: bytes, call: Call) -> bytes:
-        message = _parsed(plans.ListPlansRequest, request)
+        message = parsed(plans.ListPlansRequest, request)
         size, after = page_read(SERVICE, message.page_size, message.page_token, self._limits)
         rows = sorted(self._plans.rows(call.tenant), key=lambda row: row.order, reverse=True)
         rest = [row for row in rows if after is None or row.order < after]
@@ -92,39 +112,11 @@ class PlanService:
         ).SerializeToString()
 
     async def _dictionary(self, request: bytes, call: Call) -> bytes:
-        _parsed(plans.GetDictionaryRequest, request)
+        parsed(plans.GetDictionaryRequest, request)
         names = await self._plans.dictionary(call.tenant)
         return plans.GetDictionaryResponse(
             entries=[plans.DictionaryEntry(name_id=number, name=name) for number, name in names]
         ).SerializeToString()
-
-    def _check(self, message: plans.ApplyDocumentsRequest) -> None:
-        limits = self._limits
-        self._size_check("author", message.author, limits.author_size_max)
-        self._size_check("note", message.note, limits.note_size_max)
-        if len(message.documents) + len(message.removed_names) > limits.documents_max:
-            raise _invalid(
-                "documents", f"one call may change {limits.documents_max} documents; split the call"
-            )
-        for index, document in enumerate(message.documents):
-            self._size_check(f"documents[{index}].body", document.body, limits.document_size_max)
-
-    def _size_check(self, field: str, text: str, size_max: int) -> None:
-        if len(text.encode()) > size_max:
-            raise _invalid(field, f"it may have at most {size_max} bytes; shorten it")
-
-
-def _invalid(field: str, description: str) -> Refused:
-    return Refused("DOCUMENT_INVALID", violations=[Violation(field, description)])
-
-
-def _parsed(kind: type[_M], request: bytes) -> _M:
-    message = kind()
-    try:
-        message.ParseFromString(request)
-    except DecodeError as error:
-        raise Refused("WIRE_MALFORMED") from error
-    return message
 
 
 def _plan(row: PlanRow) -> plans.Plan:

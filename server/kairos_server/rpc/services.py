@@ -7,7 +7,9 @@ from kairos_native.engine import Engine
 from kairos_server.ingest import Writer
 from kairos_server.limits import Limits
 from kairos_server.plans import Plans
+from kairos_server.rpc.audit_service import AuditService
 from kairos_server.rpc.call import Method, MethodTable
+from kairos_server.rpc.document_service import DocumentService
 from kairos_server.rpc.health import SERVICE as HEALTH_SERVICE
 from kairos_server.rpc.health import Health
 from kairos_server.rpc.ingest_service import IngestService
@@ -29,6 +31,8 @@ def method_table(
         *IngestService(engine, writer, limits).methods(),
         *ReadServices(engine, writer, tenant_names).methods(),
         *PlanService(plans, limits).methods(),
+        *DocumentService(plans, limits).methods(),
+        *AuditService(plans, limits).methods(),
         *further,
     )
     services = MethodTable(*own).services()
