@@ -5,6 +5,8 @@ server is printed as text.
 import sys
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import grpc
 from google.protobuf import text_format
@@ -21,33 +23,33 @@ from kairos.v1 import profile_service_pb2_grpc as profile_stubs
 
 from kairos_server.exits import Exit
 
-TIMEOUT_S = 5.0
 SUBJECT = "try-it"
 VISIT = ("page_view", "scroll", "page_view", "page_view", "scroll", "page_view", "cart_add") * 2
 
 
-def attempt(address: str, key: str) -> int:
+class Caller(Protocol):
+    """What this needs of a connection."""
+
+    def stub(self, factory: Callable[[grpc.Channel], Any]) -> Any:
+        """Returns the stub of a service."""
+        ...
+
+    def call(self, method: Any, request: Message) -> Any:
+        """Calls a method and returns its answer."""
+        ...
+
+
+def attempt(server: Caller) -> int:
     """Sends the calls; returns the exit code.
 
     The subject is always the same, so that its profile grows.
     """
-    try:
-        with grpc.insecure_channel(address) as channel:
-            _visit(channel, (("authorization", f"Bearer {key}"),))
-    except grpc.RpcError as error:
-        sys.stderr.write(f"kairos: {error.code().name}: {error.details()}\n")
-        return Exit.UNAVAILABLE
-    return Exit.OK
-
-
-def _visit(channel: grpc.Channel, metadata: tuple[tuple[str, str], ...]) -> None:
-    ingest = ingest_stubs.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
-    personalization = personalization_stubs.PersonalizationServiceStub(channel)  # type: ignore[no-untyped-call]
-    profiles = profile_stubs.ProfileServiceStub(channel)  # type: ignore[no-untyped-call]
-    known = {"timeout": TIMEOUT_S, "metadata": metadata}
+    ingest = server.stub(ingest_stubs.IngestServiceStub)
+    personalization = server.stub(personalization_stubs.PersonalizationServiceStub)
+    profiles = server.stub(profile_stubs.ProfileServiceStub)
 
     batch = ingest_service_pb2.IngestBatchRequest(events=_browsing())
-    answers = ingest.IngestBatch(batch, **known)
+    answers = server.call(ingest.IngestBatch, batch)
     del answers.results[:]
     _show(
         f"IngestBatch: {len(batch.events)} events of a visit, persona and consent with the first",
@@ -57,7 +59,7 @@ def _visit(channel: grpc.Channel, metadata: tuple[tuple[str, str], ...]) -> None
     leaving = _event("exit_intent")
     leaving.attributes.add(name="timeOnPage", int_value=45_000)
     request = ingest_service_pb2.IngestRequest(event=leaving)
-    _show("Ingest: exit_intent after 45 s on the page", ingest.Ingest(request, **known))
+    _show("Ingest: exit_intent after 45 s on the page", server.call(ingest.Ingest, request))
 
     decision = personalization_service_pb2.DecideRequest(
         subject=personalization_service_pb2.Subject(id=SUBJECT),
@@ -65,16 +67,17 @@ def _visit(channel: grpc.Channel, metadata: tuple[tuple[str, str], ...]) -> None
             placement="homepage_hero", device_type=event_pb2.DEVICE_TYPE_MOBILE
         ),
     )
-    _show("Decide: homepage_hero on mobile", personalization.Decide(decision, **known))
+    _show("Decide: homepage_hero on mobile", server.call(personalization.Decide, decision))
 
     asked = profile_service_pb2.GetProfileRequest(subject_id=SUBJECT)
-    profile = profiles.GetProfile(asked, **known)
+    profile = server.call(profiles.GetProfile, asked)
     shown = [
         f for f in profile.profile.features if f.name in ("engagement_score", "intent_probability")
     ]
     del profile.profile.features[:]
     profile.profile.features.extend(shown)
     _show("GetProfile: without its counters", profile)
+    return Exit.OK
 
 
 def _browsing() -> list[event_pb2.Event]:

@@ -1,13 +1,27 @@
-"""The command `kairos`: serve, make keys, try a running server."""
+"""The command `kairos`: reads the command line, runs one command, turns failures into one line and
+an exit code.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
 
-from kairos_server.config import ConfigError, config_read, settings_add
-from kairos_server.exits import Exit, StartError
-from kairos_server.logs import logs_start
+from kairos_server.commands import COMMANDS, Command
+from kairos_server.config import ConfigError
+from kairos_server.exits import CommandFailed, Exit, StartError
+
+GUIDE = "docs/guides/command-line.md"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line on standard error, with the way to the help."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with the exit code of a wrong command line."""
+        self.exit(Exit.USAGE, f"kairos: {message}; see `{self.prog} --help`.\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,74 +29,69 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Every expected failure is one line on standard error.
     """
-    parser = argparse.ArgumentParser(
-        prog="kairos", description="A low-latency decision server for marketing automation."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="start a server in the foreground")
-    settings_add(serve)
-    key = commands.add_parser("key", help="API keys")
-    key.add_subparsers(dest="action", required=True).add_parser(
-        "new", help="print a new key and the hash for the tenants file"
-    )
-    attempt = commands.add_parser(
-        "try", help="send a visit, one decision and one profile request to a running server"
-    )
-    attempt.add_argument("--grpc", default="127.0.0.1:50051", help="address of the server")
-    attempt.add_argument("--key", required=True, help="API key of a tenant")
-    parsed = parser.parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Read by the gRPC library when it is imported: no fork handlers (nothing here forks), and no
+    # log lines of its own beside ours.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        if parsed.command == "serve":
-            return _serve(parsed)
-        if parsed.command == "key":
-            return _key_new()
-        return _try(parsed.grpc, parsed.key)
+        parsed = parser_of(words).parse_args(words)
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except (StartError, CommandFailed) as error:
+        return _fail(error.code, str(error))
     except ConfigError as error:
         return _fail(Exit.CONFIG, str(error))
-    except StartError as error:
-        return _fail(error.code, str(error))
     except KeyboardInterrupt:
-        # Ctrl-C before the server was ready; afterwards it drains instead.
+        # Ctrl-C; a server that is ready drains instead.
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output, `head` for example, has what it wanted. Python would
         # otherwise complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+    return code
 
 
-def _serve(parsed: argparse.Namespace) -> int:
-    config = config_read(vars(parsed), os.environ)
-    # Read by the gRPC library when it is imported: no fork handlers (the server never forks), and
-    # no log lines of its own beside ours.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    logs_start(config.log_level)
-    try:
-        from kairos_server.app import serve  # noqa: PLC0415  # after the variables above
-    except (ImportError, TypeError) as error:
-        # TypeError: modules of the core that were compiled at different times do
-        # not fit each other.
-        raise StartError(
-            Exit.SOFTWARE, f"the native core cannot be loaded ({error}). Run `make build`."
-        ) from error
-    return serve(config)
+def parser_of(words: Sequence[str] = (), *, complete: bool = False) -> argparse.ArgumentParser:
+    """Returns the parser of the whole command, with the arguments of the command that `words`
+    names.
+
+    Only that command's module is imported, so that `kairos --help` and light commands start fast.
+    `complete`: with the arguments of every command.
+    """
+    parser = Parser(
+        prog="kairos",
+        description="A low-latency decision server for marketing automation.",
+        epilog=f"`kairos COMMAND --help` shows the arguments and examples of a command; {GUIDE} "
+        "shows all of them at work.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="the same as `kairos version`")
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    if "--version" in words and not chosen:
+        chosen = "version"
+    commands = parser.add_subparsers(
+        dest="command", required="--version" not in words, metavar="COMMAND"
+    )
+    for command in COMMANDS:
+        child = commands.add_parser(
+            command.name,
+            help=command.text,
+            description=command.text[0].upper() + command.text[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if complete or command.name == chosen:
+            _load(command, child)
+            if command.name == "version":
+                parser.set_defaults(run=child.get_default("run"))
+    return parser
 
 
-def _key_new() -> int:
-    # Imported here: other commands start without it.
-    from kairos_server.rpc.auth import key_hash, key_new  # noqa: PLC0415
-
-    key = key_new()
-    sys.stdout.write(f"key        {key}\nkey_sha256 {key_hash(key).hex()}\n")
-    return Exit.OK
-
-
-def _try(address: str, key: str) -> int:
-    # Imported here: other commands start without the client library.
-    from kairos_server.attempt import attempt  # noqa: PLC0415
-
-    return attempt(address, key)
+def _load(command: Command, parser: argparse.ArgumentParser) -> None:
+    module = import_module(f"kairos_server.commands.{command.module}")
+    module.arguments(parser)
 
 
 def _fail(code: Exit, text: str) -> int:

@@ -201,6 +201,9 @@ def _settings_collect(
         "KAIROS_DEBUG",
         "KAIROS_CORE",
         "KAIROS_ATTACK_COUNT",
+        # Of the commands that call a server.
+        "KAIROS_KEY",
+        "KAIROS_SALT",
     }
     unknown = sorted(
         name for name in environment if name.startswith("KAIROS_") and name not in known

@@ -18,12 +18,14 @@ FLOORS = (
     {"features"},
     {"tenant", "working", "decide", "profile"},
     {"change", "check", "publish", "core"},
-    {"apply_event", "answer"},
+    {"timer"},
+    {"apply_event", "apply_effect", "answer"},
+    {"tick"},
     {"apply"},
     {"commit"},
     {"reader", "replay"},
     {"checkpoint"},
-    {"engine"},
+    {"engine", "engine_inspect"},
 )
 CIMPORT = re.compile(
     r"^\s*from\s+kairos_native\.(\w+)\s+cimport\b|^\s*from\s+kairos_native\s+cimport\s+(\w+)",

@@ -16,6 +16,7 @@ def test_engine_has_the_form_of_its_stub():
             "-m",
             "mypy.stubtest",
             "kairos_native.engine",
+            "kairos_native.engine_inspect",
             "--concise",
             "--ignore-missing-stub",
             "--ignore-disjoint-bases",
