@@ -19,6 +19,10 @@ cdef struct event_outcome:
     uint32_t trigger_count
     uint32_t duplicate
     uint32_t late
+    # FRAME_ENQUEUE: record of the effect, for a repeat that of the first receipt
+    uint64_t effect_sequence
+    uint32_t effect_found       # FRAME_OUTCOME: the effect was where the outcome expected it
+    uint32_t reserved
 
 
 # Applies the event to `record` under the tenant's active plan and matches the triggers.

@@ -7,6 +7,7 @@ from libc.string cimport memcpy, memset, strlen
 from kairos_native.answer cimport (answer_batch_event, answer_batch_refusal, answer_event,
                                    answer_size_max)
 from kairos_native.apply cimport apply_expect, apply_flush, apply_one, apply_record
+from kairos_native.apply_effect cimport ENQUEUE_NUMBERS
 from kairos_native.change cimport event_outcome
 from kairos_native.check cimport pending_event, pending_refusal, pending_request
 from kairos_native.counters cimport COUNTERS_CHUNK
@@ -14,15 +15,18 @@ from kairos_native.dedupe cimport dedupe_fetch, dedupe_reserve
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
+from kairos_native.plan cimport plan
 from kairos_native.publish cimport publish_write
 from kairos_native.status cimport *
 from kairos_native.store cimport (store_dirty_size, store_reserve, store_write_abort,
                                   store_write_begin, store_write_commit)
 from kairos_native.tenant cimport plan_table_find
-from kairos_native.view cimport output, output_uint
+from kairos_native.view cimport output, output_bytes, output_uint
 
 cdef enum:
     DESCRIPTION_SIZE_MAX = 512
+    # an effect in the view but for its action: header, identifier, key, its share of branch pages
+    EFFECT_OVERHEAD_SIZE = 576
     LOOK_AHEAD = 4                  # events between sending for an id's place and asking for it
 
 cdef int64_t DAY_US = 86400000000
@@ -65,6 +69,27 @@ cdef void clock_anchor(int64_t offset_us) noexcept nogil:
 
 
 # ---------------------------------------------------------------- room
+# Bytes that the effects of so many events can dirty: their keys ascend, so that pages are filled
+# from the end, at least by half, and what does not fit half a page has whole pages of its own.
+cdef uint64_t effects_room(const plan* image, uint64_t event_count) noexcept nogil:
+    cdef uint64_t size
+    if image == NULL or not image.header.event_effects_max:
+        return 0
+    size = EFFECT_OVERHEAD_SIZE + image.effect_size_max
+    size = 2 * size if 2 * size < RECORD_PAGE_SIZE else size + RECORD_PAGE_SIZE
+    return event_count * image.header.event_effects_max * size
+
+
+# Numbers that the tables of ids keep with one record.
+cdef uint32_t numbers_max(const plan* image, uint8_t kind) noexcept nogil:
+    if kind == FRAME_ENQUEUE:
+        return ENQUEUE_NUMBERS
+    if image == NULL:
+        return KAIROS_TRIGGERS_FIRED_MAX
+    return min(image.indexes[<int>INDEX_TRIGGERS].rule_count,
+               <uint32_t>KAIROS_TRIGGERS_FIRED_MAX)
+
+
 cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
                             uint32_t request_count) noexcept nogil:
     cdef uint64_t size = 0, view_size = RESERVE_BASE
@@ -79,19 +104,19 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
         if requests[i].kind != FRAME_DECISION:
             view_size += (view_room(requests[i].record_count)
                           + 2 * requests[i].payload_size)
-        if requests[i].kind != FRAME_EVENT or not requests[i].record_count:
+        if (requests[i].kind not in (FRAME_EVENT, FRAME_ENQUEUE)
+                or not requests[i].record_count):
             continue
         events += requests[i].record_count
         # Received times never go back along the log: the append may raise this one to the last.
         day = <uint32_t>(max(requests[i].received_us, log_received_last(state.log)) // DAY_US)
         day_first = min(day_first, day)
         day_last = max(day_last, day)
-        fired = KAIROS_TRIGGERS_FIRED_MAX
-        if state.core.tenants[requests[i].tenant].active != NULL:
-            fired = min(fired,
-                        state.core.tenants[requests[i].tenant].active.indexes[
-                            <int>INDEX_TRIGGERS].rule_count)
+        fired = numbers_max(state.core.tenants[requests[i].tenant].active, requests[i].kind)
         triggers = max(triggers, fired)
+        if requests[i].kind == FRAME_EVENT:
+            view_size += effects_room(state.core.tenants[requests[i].tenant].active,
+                                      requests[i].record_count)
         # Chunks of counters that its triggers may touch.
         view_size += view_room(fired // COUNTERS_CHUNK + 2)
     if records > state.record_capacity:
@@ -206,6 +231,22 @@ cdef int32_t answer_refused(commit_state* state, pending_request* request,
     return STATUS_OUTPUT_FULL if out.overflow else STATUS_OK
 
 
+# What one record did to effects; engine_effects.pxi reads it.
+cdef int32_t answer_effect(pending_request* request, const event_outcome* outcome) noexcept nogil:
+    cdef output out
+    cdef uint32_t flags[2]
+    cdef int32_t status = answer_room(request, 16)
+    if status != STATUS_OK:
+        return status
+    flags[0] = outcome.duplicate
+    flags[1] = outcome.effect_found
+    answer_to(request, &out)
+    output_bytes(&out, &outcome.effect_sequence, 8)
+    output_bytes(&out, flags, 8)
+    request.response_size = out.used
+    return STATUS_OK
+
+
 cdef int32_t answer_end(pending_request* request, int64_t now_us) noexcept nogil:
     cdef output out
     cdef int32_t status = answer_room(request, 64)
@@ -286,6 +327,9 @@ cdef int32_t commit_request(commit_state* state, pending_request* request,
             request.duplicate_count += outcome.duplicate
             if status == STATUS_OK and request.kind == FRAME_EVENT:
                 status = answer_outcome(state, request, &outcome, source.sequence)
+            if (status == STATUS_OK
+                    and (request.kind == FRAME_ENQUEUE or request.kind == FRAME_OUTCOME)):
+                status = answer_effect(request, &outcome)
         if status != STATUS_OK:
             return status
     return STATUS_OK

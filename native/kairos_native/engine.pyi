@@ -3,7 +3,7 @@
 The only door between Python and the core.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, final
 
 SEMANTICS_VERSION: Final[int]
@@ -18,6 +18,18 @@ images and its test.
 
 COUNTERS: Final[dict[str, int]]
 """Counter name -> number, see Engine.counts."""
+
+OUTCOMES: Final[dict[str, int]]
+"""Kind of an outcome -> number: acked, failed, dead, replayed, discarded."""
+
+EffectTuple = tuple[
+    int, int, bytes, bytes, int, bytes, bytes, bytes,
+    int, int, int, int, int, int, int, int, int, int,
+]  # fmt: skip
+"""sequence, ordinal, idempotency key, subject id, identifier type, identifier, encoded action,
+reason of the last failure, created_us, due_us, origin sequence, trigger number (2**32 - 1: none),
+action index, step, urgency, channel, source (kairos.v1.EffectSource), attempts that failed.
+"""
 
 class EngineError(Exception):
     """A failure of the node: log, view or image.
@@ -209,6 +221,62 @@ class Engine:
 
         Numbers: COUNTERS; a trigger's is COUNTERS["trigger_first"] + its number in the plan's
         list of names. Kept for ever, over restarts and plans.
+        """
+    def enqueue(
+        self,
+        tenant: int,
+        identifier: bytes,
+        identifier_type: int,
+        key: bytes,
+        due_us: int,
+        urgency: int,
+        channel: int,
+        action: bytes,
+        now_us: int,
+    ) -> Pending:
+        """A record that puts one effect into the outbox, unless the idempotency key was used
+        within 8 days. `action`: an encoded kairos.v1.Action.
+
+        Raises Refusal(TENANT_UNKNOWN, IDENTIFIER_INVALID, FIELD_INVALID).
+        """
+    def enqueue_all(
+        self,
+        tenant: int,
+        rows: Sequence[tuple[bytes, int, bytes, int, int, int, bytes]],
+        now_us: int,
+    ) -> Pending:
+        """Records for up to LIMITS["batch_events_max"] effects: (identifier, identifier_type, key,
+        due_us, urgency, channel, action) each; else as `enqueue`.
+        """
+    def outcomes(
+        self, tenant: int, rows: Sequence[tuple[int, int, int, int, bytes]], now_us: int
+    ) -> Pending:
+        """Records of what became of effects: (sequence, ordinal, OUTCOMES[…], due_us, reason)
+        each, up to LIMITS["batch_events_max"]. due_us: of the next attempt; a longer reason is cut.
+        """
+    def effect_results(self, pending: Pending) -> list[tuple[int, bool, bool]]:
+        """Of a committed Pending of `enqueue` or `outcomes`, for each record: the sequence of the
+        effect enqueued (of a repeat, that of the first receipt; its ordinal is 0), whether it was a
+        repeat, whether the outcome found its effect.
+        """
+    def effects(
+        self, tenant: int, after: tuple[int, int] = (0, 0), limit: int = 1000, dead: bool = False
+    ) -> list[EffectTuple]:
+        """Pending or dead effects behind an id, in the order of ids, at most 4,096. New effects are
+        always at the end. Any thread.
+        """
+    def effects_at(
+        self, tenant: int, ids: Iterable[tuple[int, int]], dead: bool = False
+    ) -> list[EffectTuple | None]:
+        """The effects with these ids; None where there is none. Any thread."""
+    def effects_count(self, tenant: int, dead: bool = False) -> int:
+        """How many effects are pending or dead. Any thread. Cost: about 50 ns each."""
+    def trigger_name(self, tenant: int, number: int) -> str:
+        """Id of the trigger with this number in the active plan; empty: there is none."""
+    def log_record(self, sequence: int) -> tuple[int, int, int, int, int, bytes] | None:
+        """One durable log record as in `log_records`; None where the log no longer has it.
+
+        Any thread. Cost: reads a segment up to the record, tens of milliseconds at worst.
         """
     def figures(self) -> dict[str, int]:
         """Counters and sizes: applied_sequence, log_bytes, log_syncs, view_bytes, …"""

@@ -15,7 +15,7 @@ from kairos_native import checkpoints, folder as data_folder
 
 from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memmove, memset
 
 from kairos_native.apply cimport apply_bind, apply_close, apply_flush, apply_open, apply_restore
 from kairos_native.check cimport *
@@ -26,13 +26,14 @@ from kairos_native.counters cimport (COUNTER_EVENTS, COUNTER_LATE, COUNTER_TRIGG
 from kairos_native.dedupe cimport *
 from kairos_native.decide cimport *
 from kairos_native.features cimport feature_view, record_open_session
-from kairos_native.hash cimport kairos_crc32c, kairos_hash64
-from kairos_native.identifier cimport IDENTIFIER_UNSPECIFIED
+from kairos_native.hash cimport kairos_crc32c, kairos_hash64, kairos_siphash128
+from kairos_native.identifier cimport IDENTIFIER_UNSPECIFIED, identifier_id
 from kairos_native.keys cimport STORED_SIZE, put_big_endian, put_prefix, stored_valid
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
 from kairos_native.match cimport match_kernel_best
+from kairos_native.outbox cimport OUTBOX_KEY_SIZE
 from kairos_native.plan cimport plan, plan_free, plan_load, plan_load_bytes
 from kairos_native.profile cimport profile_encode
 from kairos_native.publish cimport *
@@ -56,6 +57,7 @@ include "engine_pending.pxi"
 include "engine_plans.pxi"
 include "engine_checkpoint.pxi"
 include "engine_inspection.pxi"
+include "engine_effects.pxi"
 include "engine_calls.pxi"
 
 COUNTERS = {"events": COUNTER_EVENTS, "late": COUNTER_LATE,

@@ -7,7 +7,7 @@ cdef mark(list requests, bint committed):
         pending.committed = committed
 
 
-cdef class _EngineCalls(_EngineInspection):
+cdef class _EngineCalls(_EngineEffects):
     cdef Pending check(self, uint32_t tenant, bytes request, int64_t received_us, bint batch):
         cdef Pending pending
         cdef tenant_state state

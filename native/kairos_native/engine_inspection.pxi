@@ -57,6 +57,12 @@ cdef class _EngineInspection(_EngineCheckpoints):
             "decision_backlog_bytes": self.reader.records.used,
             "decisions_lost": self.reader.records_lost, "writer_epoch": log_epoch(self.state.log),
             "plans_loaded": self.plans_loaded(),
+            "effects_emitted": self.state.core.sink.emitted_count,
+            "effects_acked": self.state.core.sink.acked_count,
+            "effects_failed": self.state.core.sink.failed_count,
+            "effects_dead": self.state.core.sink.dead_count,
+            "effects_replayed": self.state.core.sink.replayed_count,
+            "effects_discarded": self.state.core.sink.discarded_count,
         }
 
     def counts(self, uint32_t tenant):

@@ -80,6 +80,8 @@ cdef void plan_bind(plan* image, double* keys) noexcept nogil:
     image.trigger_names = <const kairos_text*>plan_section(image, SECTION_TRIGGER_NAMES,
                                                            &image.trigger_count)
     image.effects = <const kairos_effect_template*>plan_section(image, SECTION_EFFECTS, &count)
+    for i in range(count):
+        image.effect_size_max = max(image.effect_size_max, image.effects[i].blob_size)
     image.timers = <const kairos_timer*>plan_section(image, SECTION_TIMERS, &image.timer_count)
     image.timer_list = <const uint32_t*>plan_section(image, SECTION_TIMER_LIST, &count)
     image.thresholds = <const kairos_number*>plan_section(image, SECTION_THRESHOLDS, &count)

@@ -20,6 +20,10 @@ from kairos_native.tenant cimport plan_table_find
 cdef enum:
     # days kept behind the look-back: DEDUPE_KEEP_DAYS - DEDUPE_LOOK_BACK_DAYS of apply.pyx
     REPLAY_DAYS_MAX = 2
+    # effects that the records of one transaction may have
+    REPLAY_EFFECTS_MAX = 2 * KAIROS_EVENT_EFFECTS_MAX
+    # of the greatest effect: whole pages
+    EFFECT_ROOM_SIZE = 20480
 
 cdef int64_t DAY_US = 86400000000
 
@@ -86,19 +90,26 @@ cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
             source.kind = FRAME_SKIP
             state.core.skipped_count += 1
     run.marker[0] = frame.sequence
-    if source.kind == FRAME_EVENT:
+    if source.kind == FRAME_EVENT or source.kind == FRAME_ENQUEUE:
         status = dedupe_reserve(state.core.ids, <uint32_t>(frame.received_us // DAY_US), 1,
                                 KAIROS_TRIGGERS_FIRED_MAX)
     return apply_one(&state.core, &source, &outcome) if status == STATUS_OK else status
+
+
+# True when the effects of one more record may not fit the room that the transaction has.
+cdef inline bint effects_full(const commit_state* state, uint64_t emitted_before) noexcept nogil:
+    return (state.core.sink.emitted_count - emitted_before + KAIROS_EVENT_EFFECTS_MAX
+            > REPLAY_EFFECTS_MAX)
 
 
 # Applies the records of one transaction. Days of event ids are dropped with a transaction, ten days
 # behind its last record, and each record looks back eight: so that a transaction that is replayed
 # again finds what it found before, it spans two days at most.
 cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
+    cdef uint64_t emitted_before = state.core.sink.emitted_count
     cdef uint32_t count = 0, day_first = 0, day
     cdef int32_t status = STATUS_OK
-    while count < KAIROS_COMMIT_RECORDS_MAX:
+    while count < KAIROS_COMMIT_RECORDS_MAX and not effects_full(state, emitted_before):
         if run.frame == NULL:
             status = log_next(run.reader, &run.frame, &run.payload)
             if status != STATUS_OK:
@@ -142,7 +153,8 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
     while status == STATUS_OK:
         left = log_sequence_last(state.log) - state.core.applied_sequence
         left = min(left, <uint64_t>KAIROS_COMMIT_RECORDS_MAX)
-        finished = store_reserve(state.core.view, RESERVE_BASE + view_room(left))
+        finished = store_reserve(state.core.view, RESERVE_BASE + view_room(left)
+                                 + REPLAY_EFFECTS_MAX * EFFECT_ROOM_SIZE)
         if finished == STATUS_OK:
             finished = store_write_begin(state.core.view)
         if finished != STATUS_OK:
