@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kairos import aio
     from kairos.client import Client
     from kairos.connection import Tls
+    from kairos.delivery import Refused
     from kairos.errors import (
         AlreadyExists,
         Cancelled,
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
         Violation,
     )
     from kairos.policy import Retries
+    from kairos.producer import Producer, ProducerStats, QueueFull
+    from kairos.queue_file import QueueDamaged, QueueInUse
     from kairos.values import Money, attributes, event, time_us, values_of
 
 __all__ = [
     "AlreadyExists", "Cancelled", "Client", "Conflict", "DeadlineExceeded", "FailedPrecondition",
     "InvalidRequest", "KairosError", "Money", "NotFound", "Overloaded", "PermissionDenied",
+    "Producer", "ProducerStats", "QueueDamaged", "QueueFull", "QueueInUse", "Refused",
     "Retries", "ServerFailed", "Tls", "Unauthenticated", "Unavailable", "Unimplemented",
     "Violation", "aio", "attributes", "event", "time_us", "values_of",
 ]  # fmt: skip
@@ -51,7 +55,10 @@ _ERRORS = (
 _HOMES = {
     **dict.fromkeys(_ERRORS, "kairos.errors"),
     **dict.fromkeys(("Money", "attributes", "event", "time_us", "values_of"), "kairos.values"),
+    **dict.fromkeys(("Producer", "ProducerStats", "QueueFull"), "kairos.producer"),
+    **dict.fromkeys(("QueueDamaged", "QueueInUse"), "kairos.queue_file"),
     "Client": "kairos.client",
+    "Refused": "kairos.delivery",
     "Retries": "kairos.policy",
     "Tls": "kairos.connection",
 }

@@ -1,5 +1,6 @@
-"""The asynchronous client: `kairos.aio.Client`, with the methods of `kairos.Client`, awaited."""
+"""The asynchronous client: the classes of `kairos`, awaited."""
 
 from kairos.aio.client import Client
+from kairos.aio.producer import Producer
 
-__all__ = ["Client"]
+__all__ = ["Client", "Producer"]
