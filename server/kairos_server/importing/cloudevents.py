@@ -114,9 +114,14 @@ def data_of(row: dict[str, Any]) -> Any:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, TypeError, ValueError):
         raise RecordError("data_base64: is not base64") from None
-    kind = row.get("datacontenttype", "application/json")
+    kind = row.get("datacontenttype")
+    if kind is not None and _JSON_TYPE.match(kind):
+        return json_read(raw)
     # Data of other types is of no use to a condition, but it is the sender's: kept as it came.
-    return json_read(raw) if _JSON_TYPE.match(kind) else {"data_base64": text}
+    try:
+        return {"data_base64": text} if kind is not None else json_read(raw)
+    except RecordError:
+        return {"data_base64": text}
 
 
 def _subject_of(row: dict[str, Any], data: Any, path: str) -> str:

@@ -71,6 +71,9 @@ def event_of_row(row: dict[str, Any]) -> event_pb2.Event:
         if name in fields:
             raise RecordError(f"{key}: stands twice, as `{name}`")
         fields[name] = value
+        if name == canonical(key) == "occurred_time_us" and str(value).isdigit():
+            # Canonical proto JSON writes 64-bit numbers as text.
+            fields[name] = int(value)
     event = event_pb2.Event()
     for name in _TEXTS:
         if name in fields:

@@ -214,15 +214,16 @@ def is_document(prefix: bytes) -> bool:
     with a first line that is not whole.
     """
     text = prefix.removeprefix(BOM).lstrip()
-    line, end, _ = text.partition(b"\n")
-    if not text or (not end and text[:1] != b"["):
+    line, _, _ = text.partition(b"\n")
+    if text[:1] not in (b"[", b"{"):
         return False
     try:
-        msgspec.json.decode(line)
+        first = msgspec.json.decode(line)
     except msgspec.DecodeError:
         # A first line of nothing but brackets opens a document; any other is a bad line.
-        return text[:1] == b"[" or line.strip() in (b"{", b"[{")
-    return text[:1] == b"[" and not text[len(line) :].strip()
+        return text[:1] == b"[" or line.strip() == b"{" or text.startswith(b'{"batch"')
+    alone = not text[len(line) :].strip()
+    return alone and (isinstance(first, list) or "batch" in first)
 
 
 def elements_of(data: bytes, name: str) -> list[bytes]:
