@@ -227,12 +227,14 @@ cdef class _EngineEffects(_EngineInspection):
         log_read_limit(reader, self.published.applied_sequence)
         with nogil:
             status = log_next(reader, &frame, &payload)
-        found = None
+        # In a list: a name that is None or a tuple of const numbers keeps Cython's inference of
+        # types going for ever.
+        found = []
         if status == STATUS_OK and frame.sequence == sequence:
-            found = (frame.sequence, frame.kind, frame.tenant, frame.occurred_us,
-                     frame.received_us, payload[:frame.payload_size])
+            found.append((frame.sequence, frame.kind, frame.tenant, frame.occurred_us,
+                          frame.received_us, payload[:frame.payload_size]))
         log_reader_close(reader)
-        return found
+        return found[0] if found else None
 
 
 # A value of the outbox as the tuple that engine.pyi describes.
