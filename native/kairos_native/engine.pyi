@@ -278,6 +278,18 @@ class Engine:
 
         Any thread. Cost: reads a segment up to the record, tens of milliseconds at worst.
         """
+    def log_firsts(self) -> list[int]:
+        """First sequence of every segment of the log, in order."""
+    def find_record(
+        self, kind: int, prefix: bytes, sequence_first: int, sequence_last: int
+    ) -> tuple[int, int, int, int, int, bytes] | None:
+        """The first durable record of a kind whose payload begins with `prefix`, as log_records
+        tells it; None when there is none from `sequence_first` to `sequence_last`.
+
+        Threads: any, beside everything else. Cost: reads and verifies every frame in between
+        without the GIL, about a second per GiB.
+        Errors: EngineError when the log is damaged.
+        """
     def figures(self) -> dict[str, int]:
         """Counters and sizes: applied_sequence, log_bytes, log_syncs, view_bytes, …"""
 

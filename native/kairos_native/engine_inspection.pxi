@@ -39,6 +39,47 @@ cdef class _EngineInspection(_EngineCheckpoints):
             must(status)
         return found
 
+    def log_firsts(self):
+        self.alive()
+        names = [name.removesuffix(".log") for name in os.listdir(self.folder.log)
+                 if name.endswith(".log")]
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def find_record(self, uint8_t kind, bytes prefix, uint64_t sequence_first,
+                    uint64_t sequence_last):
+        cdef const kairos_frame* frame
+        cdef const uint8_t* payload
+        cdef const char* wanted = prefix
+        cdef uint32_t size = <uint32_t>len(prefix)
+        cdef int32_t status = STATUS_OK
+        cdef bint found = False
+        cdef log_reader* reader
+        self.alive()
+        reader = log_read_from(os.fsencode(self.folder.log), self.state.core.partition,
+                               sequence_first, &status)
+        if reader == NULL:
+            return None
+        log_read_limit(reader, self.published.applied_sequence)
+        with nogil:
+            status = log_next(reader, &frame, &payload)
+            while status == STATUS_OK and frame.sequence <= sequence_last:
+                if (frame.kind == kind and frame.payload_size >= size
+                        and memcmp(payload, wanted, size) == 0):
+                    found = True
+                    break
+                status = log_next(reader, &frame, &payload)
+        try:
+            if status == STATUS_LOG_CORRUPT:
+                raise EngineError(fault_text(log_reader_message(reader)), status)
+            if status != STATUS_LOG_END:
+                must(status)
+            if not found:
+                return None
+            return (frame.sequence, frame.kind, frame.tenant, frame.occurred_us, frame.received_us,
+                    payload[:frame.payload_size])
+        finally:
+            log_reader_close(reader)
+
     def figures(self):
         cdef uint64_t log_bytes = 0, syncs = 0, sync_ns = 0, segments = 0, used = 0, mapped = 0
         self.alive()

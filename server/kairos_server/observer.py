@@ -10,9 +10,11 @@ from kairos_native.engine import Engine
 
 from kairos_server.clock import Clock
 from kairos_server.config import Config
+from kairos_server.decisions import Decisions
 from kairos_server.ingest import Writer
 from kairos_server.monitor import Load, Monitor
 from kairos_server.rpc import Gate, Health, Method
+from kairos_server.rpc.decision_service import DecisionService
 from kairos_server.rpc.monitoring_service import MonitoringService
 from kairos_server.rpc.subscribe_service import SubscribeService
 from kairos_server.sampler import Sampler
@@ -45,6 +47,8 @@ class Observer:
         self._telemetry = telemetry
         self._tenants = tenants
         self._hub = SubscriptionHub(engine, writer.listen, clock.now_us)
+        self._decisions = Decisions(engine)
+        writer.record(self._decisions.recorded)
         self._gate: Gate | None = None
         self._health: Health | None = None
         self._windows = Windows(telemetry, self._growing, clock.elapsed_us)
@@ -57,6 +61,7 @@ class Observer:
         return (
             *MonitoringService(self.monitor).methods(),
             *SubscribeService(self._hub, self._clock.now_us).methods(),
+            *DecisionService(self._engine, self._decisions).methods(),
         )
 
     def start(self, gate: Gate, health: Health) -> None:

@@ -10,6 +10,7 @@ from kairos_server.streams.filter import SubscriptionFilter
 
 MESSAGES_MAX: Final = 1_024
 SIZE_MAX: Final = 4 << 20
+RESUME_MAX: Final = MESSAGES_MAX // 2
 
 
 class Behind(Exception):
@@ -23,8 +24,9 @@ class Ended(Exception):
 class Subscription:
     """Messages that wait for one reader.
 
-    When the buffer is full, messages are dropped and counted; as soon as there is room, a gap
-    message takes their place, so that a reader always knows where it missed something.
+    When the buffer is full, messages are dropped and counted until half of it is free, so that a
+    reader that is always a little too slow sees a few long gaps and not one between any two
+    messages. A gap message then takes their place: a reader knows where it missed something.
     Threads: the event loop's.
     """
 
@@ -45,7 +47,7 @@ class Subscription:
 
     def put(self, sequence: int, time_us: int, message: bytes) -> bool:
         """Adds an encoded message; False: there was no room for it."""
-        if self._gap_count and self._room(0):
+        if self._gap_count and len(self._messages) <= RESUME_MAX and self._size <= SIZE_MAX // 2:
             self._gap_close()
         if self._gap_count or not self._room(len(message)):
             self._drop(sequence, time_us)
