@@ -18,6 +18,7 @@ from kairos_native.scratch cimport scratch_free, scratch_new
 from kairos_native.status cimport *
 from kairos_native.store cimport *
 from kairos_native.tenant cimport *
+from kairos_native.tick cimport apply_tick, tick_expect
 from kairos_native.working cimport *
 
 cdef enum:
@@ -125,14 +126,17 @@ cdef int32_t apply_expect(apply_core* core, const log_record* records,
     cdef uint32_t i
     for i in range(count):
         # A control record may write to the view: what was looked up before would be gone then.
-        # Effects have databases of their own, whose pages are not those of subjects.
-        if records[i].kind not in (FRAME_EVENT, FRAME_DECISION, FRAME_ENQUEUE, FRAME_OUTCOME):
+        # Effects and timers have databases of their own, whose pages are not those of subjects.
+        if records[i].kind not in (FRAME_EVENT, FRAME_DECISION, FRAME_ENQUEUE, FRAME_OUTCOME,
+                                   FRAME_TICK):
             return STATUS_OK
     for i in range(count):
         if (records[i].kind == FRAME_EVENT and records[i].tenant < KAIROS_TENANTS_MAX
                 and not working_full(&core.records)):
             subject_key(key, core.partition, records[i].tenant, records[i].subject_id)
             working_find(&core.records, key)
+        elif records[i].kind == FRAME_TICK and records[i].tenant < KAIROS_TENANTS_MAX:
+            tick_expect(core, records[i].tenant, records[i].payload, records[i].payload_size)
     return working_look_up(&core.records, core.view)
 
 
@@ -250,6 +254,8 @@ cdef int32_t apply_one(apply_core* core, const apply_record* record,
         status = apply_documents(core, record)
     elif record.kind == FRAME_TENANT:
         apply_tenant(core, record)
+    elif record.kind == FRAME_TICK:
+        status = apply_tick(core, record)
     elif record.kind == FRAME_ENQUEUE:
         status = apply_enqueue(core, record, result)
     elif record.kind == FRAME_OUTCOME:

@@ -18,14 +18,13 @@ from kairos_native.scratch cimport scratch, scratch_fit
 from kairos_native.status cimport *
 from kairos_native.store cimport *
 from kairos_native.tenant cimport *
+from kairos_native.timer cimport timer_scene, timers_change, timers_fire, timers_fire_session
 from kairos_native.wire cimport wire_event, wire_fault, wire_scan_event
 from kairos_native.working cimport *
 
 cdef int64_t DAY_US = 86400000000
 
 
-# Brings the subject's record into work.record; *before = its state before the event,
-# NULL for a new subject.
 cdef int32_t event_load(apply_core* core, tenant_state* tenant, working_record* place,
                         uint64_t sequence, kairos_record** record,
                         const uint8_t** before) noexcept nogil:
@@ -146,6 +145,79 @@ cdef int32_t event_effects(apply_core* core, const wire_event* event, const appl
     return STATUS_OK
 
 
+cdef timer_scene event_scene(apply_core* core, tenant_state* tenant, kairos_record* record,
+                             const apply_record* source) noexcept nogil:
+    cdef timer_scene scene
+    memset(&scene, 0, sizeof(scene))
+    scene.core = core
+    scene.tenant = tenant
+    scene.record = record
+    scene.subject_id = source.subject_id
+    scene.sequence = source.sequence
+    scene.now_us = core.sink.now_us
+    return scene
+
+
+# What was due before the event happens before it, so that a late tick never changes what happens.
+cdef int32_t event_timers_before(apply_core* core, tenant_state* tenant, kairos_record* record,
+                                 const apply_record* source) noexcept nogil:
+    cdef timer_scene scene
+    if not record.timer_count:
+        return STATUS_OK
+    scene = event_scene(core, tenant, record, source)
+    return timers_fire(&scene)
+
+
+# What waited for the session that the event opens, then what the event arms and cancels.
+cdef int32_t event_timers_after(apply_core* core, tenant_state* tenant, kairos_record* record,
+                                const wire_event* event, const apply_record* source,
+                                const event_outcome* result) noexcept nogil:
+    cdef timer_scene scene
+    cdef int32_t status = STATUS_OK
+    if not tenant.active.timer_count and not record.timer_count:
+        return STATUS_OK
+    scene = event_scene(core, tenant, record, source)
+    if record.timer_count and result.session_is_new:
+        status = timers_fire_session(&scene, source.occurred_us)
+    if status == STATUS_OK:
+        status = timers_change(&scene, event, source.occurred_us, result)
+    return status
+
+
+cdef int32_t event_count(apply_core* core, const apply_record* source,
+                         const event_outcome* result) noexcept nogil:
+    cdef int64_t now_us = core.sink.now_us
+    cdef uint32_t i
+    cdef int32_t status = counter_add(core.counts, source.tenant, COUNTER_EVENTS, source.sequence,
+                                      now_us)
+    if status == STATUS_OK and result.late:
+        status = counter_add(core.counts, source.tenant, COUNTER_LATE, source.sequence, now_us)
+    for i in range(result.trigger_count):
+        if status == STATUS_OK:
+            status = counter_add(core.counts, source.tenant,
+                                 COUNTER_TRIGGER_FIRST + result.image.rules[result.rules[i]].number,
+                                 source.sequence, now_us)
+    core.event_count += 1
+    core.late_count += result.late
+    core.fired_count += result.trigger_count
+    return status
+
+
+# Scans where the check has not kept its scan. Returns NULL for what cannot be applied: only an
+# accepted event is appended, so that this is one that an older version accepted.
+cdef const wire_event* event_scan(apply_core* core, const apply_record* source,
+                                  wire_event* memory) noexcept nogil:
+    cdef wire_fault fault
+    if source.scanned != NULL:
+        return source.scanned
+    core.work.message.used = 0
+    memset(memory, 0, sizeof(wire_event))
+    if wire_scan_event(source.payload, source.payload_size, memory, &core.work.message,
+                       &fault) != STATUS_OK:
+        return NULL
+    return memory
+
+
 cdef int32_t event_count(apply_core* core, const apply_record* source,
                          const event_outcome* result) noexcept nogil:
     cdef int64_t now_us = core.sink.now_us
@@ -218,10 +290,15 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source,
         # A fuzzy checkpoint already holds this change; only the tenant's clock must still follow.
         event_follow(tenant, source)
         return STATUS_OK
+    status = event_timers_before(core, tenant, record, source)
+    if status != STATUS_OK:
+        return status
     change_event(tenant, event, source.occurred_us, source.received_us, source.sequence, core.work,
                  core.kernel, record, before, result)
     event_follow(tenant, source)
-    status = event_effects(core, event, source, result)
+    status = event_timers_after(core, tenant, record, event, source, result)
+    if status == STATUS_OK:
+        status = event_effects(core, event, source, result)
     if status == STATUS_OK:
         status = event_count(core, source, result)
     if status == STATUS_OK and event.event_id_size:

@@ -19,6 +19,7 @@ cdef struct event_outcome:
     uint32_t trigger_count
     uint32_t duplicate
     uint32_t late
+    uint32_t session_is_new     # 1: the event opened a session
     # FRAME_ENQUEUE: record of the effect, for a repeat that of the first receipt
     uint64_t effect_sequence
     uint32_t effect_found       # FRAME_OUTCOME: the effect was where the outcome expected it

@@ -85,4 +85,5 @@ cdef void change_event(const tenant_state* tenant, const wire_event* event, int6
     view.before_valid = 1
     outcome.image = image
     outcome.late = change.late
+    outcome.session_is_new = is_new
     change_match(&view, work, kernel, outcome)

@@ -161,6 +161,16 @@ class Engine:
         """Answers a DecideRequest with an encoded DecideResponse. Raises Refusal."""
     def evaluate(self, tenant: int, request: bytes, now_us: int) -> bytes:
         """Answers an EvaluateRequest with an encoded EvaluateResponse. Raises Refusal."""
+    def next_due(self, tenant: int) -> int | None:
+        """When the tenant's timers want to be looked at next, in µs; None when none is pending. Not
+        after the moment when the first of them is due, and may be before it: a timer that activity
+        has moved is found out when its old time comes.
+        """
+    def tick(self, tenant: int, now_us: int, timer_count_max: int = 1000) -> Pending | None:
+        """The record that has the tenant's next timers looked at, of those whose time has come: by
+        `now_us` for a live tenant, by its event time for an event-time tenant. None when it has
+        come for none. Of two that are made before either is committed, the later changes nothing.
+        """
     def set_clock(self, offset_us: int) -> None:
         """Says what is to be added to CLOCK_BOOTTIME for the server's present, by which processing
         times are measured; of the whole process.

@@ -13,7 +13,8 @@ cimport cython
 
 from kairos_native import checkpoints, folder as data_folder
 
-from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport (INT64_MAX, UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
+                          uint64_t)
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -43,6 +44,7 @@ from kairos_native.scratch cimport scratch_fit, scratch_free, scratch_new
 from kairos_native.status cimport *
 from kairos_native.store cimport *
 from kairos_native.tenant cimport *
+from kairos_native.timer cimport TIMER_KEY_SIZE, TIMER_PUTS_MAX, timer_unkey, timers_index
 from kairos_native.view cimport output, output_bytes
 from kairos_native.wire cimport wire_canonical_name, wire_fault
 
@@ -57,6 +59,7 @@ include "engine_pending.pxi"
 include "engine_plans.pxi"
 include "engine_checkpoint.pxi"
 include "engine_inspection.pxi"
+include "engine_timers.pxi"
 include "engine_effects.pxi"
 include "engine_calls.pxi"
 

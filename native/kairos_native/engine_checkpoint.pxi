@@ -182,6 +182,32 @@ cdef class _EngineCheckpoints(_EnginePlans):
                 self.restore_dedupe(body)
             else:
                 self.restore_chunk(database, body)
+        self.restore_timers()
+
+    # TIMERS is not part of a checkpoint: it follows from the records, each as it was copied.
+    cdef restore_timers(self):
+        cdef uint8_t key[511]
+        cdef uint32_t key_size = 1
+        cdef int32_t status = STATUS_OK
+        cdef uint8_t* memory = <uint8_t*>malloc(KAIROS_RECORD_SIZE_MAX)
+        cdef store_reader* reader = store_reader_new(self.view, &status)
+        key[0] = 0
+        while status == STATUS_OK and memory != NULL and key_size:
+            with nogil:
+                status = store_reserve(self.view, store_dirty_size(TIMER_PUTS_MAX, 0))
+                if status == STATUS_OK:
+                    status = store_write_begin(self.view)
+                if status == STATUS_OK:
+                    status = timers_index(self.view, reader, memory, key, &key_size)
+                    if status == STATUS_OK:
+                        status = store_write_commit(self.view)
+                    else:
+                        store_write_abort(self.view)
+        store_reader_free(reader)
+        free(memory)
+        if memory == NULL:
+            raise MemoryError
+        must(status)
 
     cdef restore_chunk(self, uint32_t database, bytes body):
         cdef int32_t status

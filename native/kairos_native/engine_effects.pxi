@@ -11,7 +11,7 @@ cdef enum:
     EFFECTS_COUNTED_MAX = 65536
 
 
-cdef class _EngineEffects(_EngineInspection):
+cdef class _EngineEffects(_EngineTimers):
     cdef Pending effect_pending(self, uint32_t tenant, uint8_t kind, list payloads, int64_t now_us):
         cdef Pending pending = Pending.__new__(Pending)
         cdef uint32_t count = <uint32_t>len(payloads), i

@@ -98,6 +98,12 @@ cdef class _EngineInspection(_EngineCheckpoints):
             "decision_backlog_bytes": self.reader.records.used,
             "decisions_lost": self.reader.records_lost, "writer_epoch": log_epoch(self.state.log),
             "plans_loaded": self.plans_loaded(),
+            "timers_pending": self.timers_pending(),
+            "timers_armed": self.state.core.timer_armed_count,
+            "timers_fired": self.state.core.timer_fired_count,
+            "timers_cancelled": self.state.core.timer_cancelled_count,
+            "timers_dropped": self.state.core.timer_dropped_count,
+            "timers_refused": self.state.core.timer_refused_count,
             "effects_emitted": self.state.core.sink.emitted_count,
             "effects_acked": self.state.core.sink.acked_count,
             "effects_failed": self.state.core.sink.failed_count,
@@ -117,6 +123,20 @@ cdef class _EngineInspection(_EngineCheckpoints):
                 if entry[0]:
                     found[first + i] = entry
         return found
+
+    cdef uint64_t timers_pending(self):
+        cdef uint64_t count = 0
+        cdef int32_t status = STATUS_OK
+        # A reader of its own, because figures are asked for from any thread.
+        cdef store_reader* reader = store_reader_new(self.view, &status)
+        must(status)
+        status = store_read_begin(reader)
+        if status == STATUS_OK:
+            count = store_entries(reader, STORE_TIMERS)
+            store_read_end(reader)
+        store_reader_free(reader)
+        must(status)
+        return count
 
     cdef uint32_t plans_loaded(self):
         cdef uint32_t i, count = 0

@@ -49,7 +49,7 @@ enum kairos_frame_kind {
     FRAME_DECISION = 5,    /* payload: decision record; changes no state */
     FRAME_SKIP = 6,        /* payload: the u64 sequence of a quarantined frame */
     FRAME_TENANT = 7,      /* payload: kairos_tenant_settings */
-    FRAME_TICK = 8,        /* payload: kairos_tick; fires the tenant's timers that are due */
+    FRAME_TICK = 8,        /* payload: kairos_tick repeated; looks at these timers of the tenant */
     FRAME_ENQUEUE = 9,     /* payload: kairos_enqueue, identifier, encoded kairos.v1.Action */
     FRAME_OUTCOME = 10,    /* payload: kairos_outcome, reason */
     FRAME_LINK = 11        /* payload: kairos_link, left and right identifier, evidence */
@@ -107,10 +107,15 @@ typedef struct kairos_tenant_settings {
     uint8_t name[64];          /* UTF-8, zero padded */
 } kairos_tenant_settings;
 
-/* A moment of the log in which time passes: `received_us` of the frame is the present of a live
- * tenant, its event time that of an event-time tenant. */
+/* One timer that a tick looks at: where the view's TIMERS held its entry when the tick was made. A
+ * tick names its timers, so that what it does to a subject depends on that subject alone, whatever
+ * a rebuild from a fuzzy checkpoint already holds of the others. `received_us` of the frame is the
+ * present of a live tenant, its event time that of an event-time tenant. */
 typedef struct kairos_tick {
-    uint32_t timer_count_max;  /* fires at most so many; the rest waits for the next tick */
+    int64_t index_due_us;
+    uint64_t occurrence;     /* TIMER_EACH: sequence of the event that armed it; else 0 */
+    uint8_t subject_id[16];
+    uint32_t timer;          /* timer id */
     uint32_t reserved;
 } kairos_tick;
 
@@ -168,9 +173,9 @@ enum kairos_entry_tag {
     ENTRY_SLOT_TEXT = 3,  /* id = slot id; the text of a LAST or FIRST slot */
     ENTRY_SEGMENTS = 4,   /* reserved for membership bits */
     ENTRY_RECENT = 5,     /* text = uint32 distances back from sequence_last, newest first */
-    ENTRY_TIMER = 6,      /* id = timer id, value_bits = sequence of the event that armed it,
-                             time = due, value_kind = enum kairos_timer_state,
-                             text = kairos_timer_place */
+    ENTRY_TIMER = 6,      /* id = timer id, name = occurrence (TIMER_EACH: 8 bytes; else empty),
+                             value_bits = sequence of the event that armed it, time = due,
+                             value_kind = VALUE_INT, text = kairos_timer_place */
     ENTRY_IDENTIFIER = 7  /* id = identifier.h; text = the identifier as sent */
 };
 
@@ -211,13 +216,11 @@ typedef struct kairos_slot_value {
 
 /* ------------------------------------------------------------------ timers and effects
  * A pending timer stands in its subject's record; the view's TIMERS holds one entry for it, at
- * `index_due_us`, which is never after the due time of the record. What moved or was cancelled is
- * found out when the entry's time comes, so that activity costs no put. */
-enum kairos_timer_state { TIMER_PENDING = 1, TIMER_CANCELLED = 2 };
-
+ * `index_due_us`, which is never after the due time of the record. That it moved is found out when
+ * the entry's time comes, so that activity costs no put. */
 typedef struct kairos_timer_place {
-    int64_t index_due_us;  /* where TIMERS holds its entry; INT64_MAX: none */
-    int64_t armed_us;      /* occurred time of the event that armed it */
+    int64_t index_due_us;  /* where TIMERS holds its entry; INT64_MAX: none (TIMER_NEXT_SESSION) */
+    int64_t base_us;       /* the moment that its delay counts from */
 } kairos_timer_place;
 
 enum kairos_effect_source { EFFECT_TRIGGER = 1, EFFECT_TIMER = 2, EFFECT_ENQUEUED = 3 };
@@ -670,7 +673,7 @@ KAIROS_SIZE(kairos_conjunction, 16);
 KAIROS_SIZE(kairos_rule, 32);
 KAIROS_SIZE(kairos_effect_template, 16);
 KAIROS_SIZE(kairos_timer, 40);
-KAIROS_SIZE(kairos_tick, 8);
+KAIROS_SIZE(kairos_tick, 40);
 KAIROS_SIZE(kairos_timer_place, 16);
 KAIROS_SIZE(kairos_effect, 96);
 KAIROS_SIZE(kairos_enqueue, 40);

@@ -91,7 +91,10 @@ cdef extern from "layout.h" nogil:
         uint8_t name[64]
 
     ctypedef struct kairos_tick:
-        uint32_t timer_count_max
+        int64_t index_due_us
+        uint64_t occurrence
+        uint8_t subject_id[16]
+        uint32_t timer
         uint32_t reserved
 
     ctypedef struct kairos_stored:
@@ -178,13 +181,9 @@ cdef extern from "layout.h" nogil:
         uint8_t kind
         uint8_t padding[3]
 
-    cdef enum kairos_timer_state:
-        TIMER_PENDING
-        TIMER_CANCELLED
-
     ctypedef struct kairos_timer_place:
         int64_t index_due_us
-        int64_t armed_us
+        int64_t base_us
 
     cdef enum kairos_effect_source:
         EFFECT_TRIGGER

@@ -45,6 +45,7 @@ cdef struct plan:
     uint32_t trigger_count          # entries of trigger_names
     uint32_t placement_count
     uint32_t timer_count
+    uint32_t timer_effects_max      # effects of one timer at most
     uint32_t effect_size_max        # bytes of one action at most
     uint64_t image_size
     const double* threshold_keys    # thresholds rounded to double, for the search in match

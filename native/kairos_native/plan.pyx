@@ -83,6 +83,8 @@ cdef void plan_bind(plan* image, double* keys) noexcept nogil:
     for i in range(count):
         image.effect_size_max = max(image.effect_size_max, image.effects[i].blob_size)
     image.timers = <const kairos_timer*>plan_section(image, SECTION_TIMERS, &image.timer_count)
+    for i in range(image.timer_count):
+        image.timer_effects_max = max(image.timer_effects_max, image.timers[i].effect_count)
     image.timer_list = <const uint32_t*>plan_section(image, SECTION_TIMER_LIST, &count)
     image.thresholds = <const kairos_number*>plan_section(image, SECTION_THRESHOLDS, &count)
     for i in range(count):

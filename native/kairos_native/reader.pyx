@@ -118,6 +118,8 @@ cdef int32_t evaluate_answer(reader_core* core, const event_outcome* outcome,
     cdef uint32_t i, j, kept = 0
     cdef bint asked
     for i in range(outcome.trigger_count):
+        if image.rules[outcome.rules[i]].role != RULE_FIRE:
+            continue
         asked = wanted_count == 0
         for j in range(wanted_count):
             if wanted[j] == image.rules[outcome.rules[i]].number:

@@ -29,6 +29,11 @@ cdef kairos_record* record_new(const plan* image, uint8_t* memory, uint64_t sequ
 #   Errors: STATUS_RECORD_CORRUPT; STATUS_RECORD_TOO_LARGE when the image itself exceeds the limits
 cdef int32_t record_load(const plan* image, const uint8_t* stored, size_t size, uint8_t* memory,
                          kairos_record** record) noexcept nogil
+# Checks a copy of a stored record at an 8-byte boundary: nothing in it can then lead a reader
+# outside of it.
+#   Shapes: record[size], size >= sizeof(kairos_record)
+#   Errors: STATUS_RECORD_CORRUPT
+cdef int32_t record_check(const kairos_record* record, uint32_t size) noexcept nogil
 # Sets the checksum; record_size bytes are ready to store.
 cdef void record_seal(kairos_record* record) noexcept nogil
 # Keeps a trait; the newest occurred time wins, of equals the later call. A null is kept as a null.

@@ -50,11 +50,7 @@ cdef int32_t record_load(const plan* image, const uint8_t* stored, size_t size, 
     # The check runs on the copy: the stored bytes may be unaligned, and may not be read twice with
     # different results.
     memcpy(memory, stored, size)
-    status = load_check_header(<const kairos_record*>memory, <uint32_t>size)
-    if status == STATUS_OK:
-        status = load_check_sessions(<const kairos_record*>memory)
-    if status == STATUS_OK:
-        status = load_check_entries(<const kairos_record*>memory)
+    status = record_check(<const kairos_record*>memory, <uint32_t>size)
     if status != STATUS_OK:
         return status
     record[0] = <kairos_record*>memory
@@ -64,6 +60,15 @@ cdef int32_t record_load(const plan* image, const uint8_t* stored, size_t size, 
     if record[0].layout_id < image.header.layout_id:
         record[0].layout_id = image.header.layout_id
     return STATUS_OK
+
+
+cdef int32_t record_check(const kairos_record* record, uint32_t size) noexcept nogil:
+    cdef int32_t status = load_check_header(record, size)
+    if status == STATUS_OK:
+        status = load_check_sessions(record)
+    if status == STATUS_OK:
+        status = load_check_entries(record)
+    return status
 
 
 cdef int32_t load_check_header(const kairos_record* record, uint32_t size) noexcept nogil:
@@ -93,12 +98,19 @@ cdef int32_t load_check_sessions(const kairos_record* record) noexcept nogil:
     return STATUS_OK
 
 
-# Entries must tile the rest of the record exactly, and consents must agree with the header's bits.
+cdef inline bint load_check_timer(const kairos_entry* entry) noexcept nogil:
+    return (entry.text_size == sizeof(kairos_timer_place)
+            and (entry.name_size == 0 or entry.name_size == 8))
+
+
+# Entries must tile the rest of the record exactly, and consents and timers must agree with the
+# header.
 cdef int32_t load_check_entries(const kairos_record* record) noexcept nogil:
     cdef const uint8_t* position = <const uint8_t*>record_first_entry(record)
     cdef const uint8_t* end = record_end(record)
     cdef const kairos_entry* entry
     cdef uint64_t consents = 0, bit
+    cdef uint32_t timers = 0
     while position < end:
         entry = <const kairos_entry*>position
         if <size_t>(end - position) < sizeof(kairos_entry) or entry.size > <size_t>(end - position):
@@ -106,8 +118,12 @@ cdef int32_t load_check_entries(const kairos_record* record) noexcept nogil:
         if (entry.size != entry_size(entry.name_size, entry.text_size)
                 or entry.value_kind > VALUE_DURATION):
             return STATUS_RECORD_CORRUPT
-        if entry.tag < ENTRY_TRAIT or entry.tag > ENTRY_RECENT:
+        if entry.tag < ENTRY_TRAIT or entry.tag > ENTRY_IDENTIFIER:
             return STATUS_RECORD_CORRUPT
+        if entry.tag == ENTRY_TIMER:
+            if not load_check_timer(entry):
+                return STATUS_RECORD_CORRUPT
+            timers += 1
         if entry.tag == ENTRY_CONSENT:
             if entry.id >= KAIROS_CONSENT_PURPOSES_MAX or entry.size != sizeof(kairos_entry):
                 return STATUS_RECORD_CORRUPT
@@ -116,7 +132,9 @@ cdef int32_t load_check_entries(const kairos_record* record) noexcept nogil:
                 return STATUS_RECORD_CORRUPT
             consents |= bit
         position += entry.size
-    return STATUS_OK if consents == record.consent_known else STATUS_RECORD_CORRUPT
+    if consents != record.consent_known or timers != record.timer_count:
+        return STATUS_RECORD_CORRUPT
+    return STATUS_OK
 
 
 # Moves entries, then sessions from the last to the first, to where the larger layout has them, and

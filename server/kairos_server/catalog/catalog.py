@@ -64,7 +64,7 @@ class Applied:
     @property
     def trigger_count(self) -> int:
         """Triggers in the plan."""
-        return len(self.model.trigger_rules)
+        return len({rule.number for rule in self.model.trigger_rules})
 
     @property
     def content_count(self) -> int:

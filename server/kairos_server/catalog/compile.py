@@ -1,7 +1,7 @@
 """All documents of a tenant and its registry -> a plan model and the registry after it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import limits
@@ -9,7 +9,7 @@ from .cel import Parser, literal_text
 from .conditions import Conditions
 from .contents import compile_placements
 from .documents import Body, canonical_json
-from .encode import trigger_blob
+from .encode import action_blobs, trigger_blob
 from .lower import ALWAYS, NEVER, Conjunctions, both
 from .model import (
     Derived,
@@ -39,6 +39,7 @@ from .shapes import (
     TriggerDocument,
     read_schema,
 )
+from .timers import Timers
 from .violations import DocumentsRefused, Place, Reason, Violation
 
 
@@ -89,6 +90,7 @@ class Compiler:
         self._numbering = Numbering(registry)
         self._tables = Tables(schema, self._numbering)
         self._conditions = Conditions(self._tables, parser)
+        self._timers = Timers(self._conditions, self._texts)
         self._number_schema(Place(self._violations, "schema/main"))
 
     def compiled(self) -> Compiled:
@@ -96,12 +98,10 @@ class Compiler:
         self._policies = read_policies(self._documents["policy"])
         derived = self._derived()
         rules = [
-            rule
-            for document in self._documents["trigger"]
-            if (rule := self._trigger(document)) is not None
+            rule for document in self._documents["trigger"] for rule in self._trigger(document)
         ]
-        rules.sort(key=lambda rule: (-rule.priority, rule.number))
-        self._check_fired(rules)
+        rules.sort(key=lambda rule: (-rule.priority, rule.number, rule.role))
+        effects_max = self._check_fired(rules)
         decide = compile_placements(
             self._documents["placement"],
             self._documents["content"],
@@ -111,10 +111,15 @@ class Compiler:
         )
         self._check_columns("triggers", rules)
         self._check_columns("contents", decide.rules)
+        self._check_columns("timers", self._timers.rules)
         if self._violations:
             raise DocumentsRefused(self._violations)
         registry = self._with_event_types([*rules, *decide.rules])
-        model = self._model(registry, derived, rules, decide.rules, decide.placements)
+        model = replace(
+            self._model(registry, derived, rules, decide.rules, decide.placements),
+            timer_rules=tuple(self._timers.rules), timers=self._timers.all(),
+            event_effects_max=effects_max,
+        )  # fmt: skip
         return Compiled(model, registry, tuple(self._warnings), self._texts)
 
     def _number_schema(self, place: Place) -> None:
@@ -182,9 +187,10 @@ class Compiler:
         kind = DerivedKind.LOGISTIC if document.logistic else DerivedKind.ENGAGEMENT
         return Derived(document.id, kind, document.bias, tuple(terms))
 
-    def _trigger(self, document: TriggerDocument) -> Rule | None:
+    def _trigger(self, document: TriggerDocument) -> list[Rule]:
         number = self._numbering.trigger(document.id)
-        conjunctions, blob, found = NEVER, b"", len(self._violations)
+        blobs: list[bytes] = []
+        conjunctions, found = NEVER, len(self._violations)
         with document.place.at(document.condition_key).catch():
             text, conjunctions = self._conditions.compile(document.condition, Reader.TRIGGER)
             for extra in self._extras(document):
@@ -193,15 +199,23 @@ class Compiler:
             self._conditions.check(text)
             self._texts[f"trigger/{document.id}"] = text
         with document.place.at("actions").catch():
-            blob = trigger_blob(document.id, document.actions, document.urgency)
+            blobs = action_blobs(document.actions)
         if len(self._violations) > found:
-            return None
+            return []
         if conjunctions in (NEVER, ALWAYS):
             what = "can never fire" if conjunctions == NEVER else "fires on every event"
             self._warnings.append(f"trigger/{document.id}: its condition {what}.")
-        return Rule(
-            number, document.priority, conjunctions if document.schedule.active else NEVER, blob
+        answered = (
+            blob for blob, way in zip(blobs, document.deliveries, strict=True) if not way.outbox
         )
+        rule = Rule(
+            number,
+            document.priority,
+            conjunctions if document.schedule.active else NEVER,
+            trigger_blob(document.id, answered, document.urgency),
+        )
+        bounds = " && ".join(schedule_texts(document.schedule))
+        return self._timers.rules_of(document, rule, blobs, bounds)
 
     def _extras(self, document: TriggerDocument) -> list[str]:
         texts = schedule_texts(document.schedule)
@@ -226,13 +240,14 @@ class Compiler:
                 texts.append(text)
         return texts
 
-    def _check_fired(self, rules: Sequence[Rule]) -> None:
+    def _check_fired(self, rules: Sequence[Rule]) -> int:
         """One event has one type: it fires at most the rules of that type and those
-        that ask for none.
+        that ask for none. Returns how many effects and timers it causes at most.
         """
         counts: dict[str, int] = {}
-        for rule in rules:
-            for name in _event_types(rule.conjunctions):
+        types = {index: _event_types(rule.conjunctions) for index, rule in enumerate(rules)}
+        for names in types.values():
+            for name in names:
                 counts[name] = counts.get(name, 0) + 1
         most = counts.get("*", 0) + max(
             (count for name, count in counts.items() if name != "*"), default=0
@@ -243,6 +258,7 @@ class Compiler:
                 f"one event might fire {most} triggers; at most {limits.TRIGGERS_FIRED_MAX}. "
                 "Narrow them by event.type",
             )
+        return self._timers.check(rules, types, Place(self._violations, "trigger"))
 
     def _check_columns(self, what: str, rules: Sequence[Rule]) -> None:
         count = len(

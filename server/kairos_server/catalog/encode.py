@@ -2,7 +2,7 @@
 the core only copies their bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kairos.v1 import event_pb2, personalization_service_pb2
@@ -17,20 +17,30 @@ URGENCIES = {
 }  # fmt: skip
 
 
-def trigger_blob(trigger_id: str, actions: list[tuple[str, dict[str, Any]]], urgency: str) -> bytes:
-    """Returns an encoded FiredTrigger with trigger_id, actions and urgency; the core adds what is
-    known when it fires.
+def action_blobs(actions: list[tuple[str, dict[str, Any]]]) -> list[bytes]:
+    """Returns the encoded Action of each.
 
     Errors: Fault, its suffix is the path from `actions` on
     """
-    message = event_pb2.FiredTrigger(trigger_id=trigger_id, urgency=URGENCIES[urgency])
+    blobs: list[bytes] = []
     for index, (kind, parameters) in enumerate(actions):
         try:
-            message.actions.add(type=kind, parameters=attributes(parameters))
+            message = event_pb2.Action(type=kind, parameters=attributes(parameters))
         except Fault as fault:
             raise Fault(
                 fault.reason, fault.description, f"[{index}].parameters.{fault.suffix}".rstrip(".")
             ) from None
+        blobs.append(message.SerializeToString(deterministic=True))
+    return blobs
+
+
+def trigger_blob(trigger_id: str, actions: Iterable[bytes], urgency: str) -> bytes:
+    """Returns an encoded FiredTrigger with trigger_id, encoded actions and urgency; the core adds
+    what is known when it fires.
+    """
+    message = event_pb2.FiredTrigger(trigger_id=trigger_id, urgency=URGENCIES[urgency])
+    for action in actions:
+        message.actions.add().MergeFromString(action)
     return message.SerializeToString(deterministic=True)
 
 

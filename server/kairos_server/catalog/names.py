@@ -30,12 +30,13 @@ _ALIASES = {"event.event_type": "type"}
 
 class Reader(Enum):
     """Who reads: an event takes part in a trigger, a request's context in content,
-    neither in a score.
+    neither in a score or in what must hold when a timer is due.
     """
 
     TRIGGER = ("event", "session", "profile", "consent")
     CONTENT = ("session", "profile", "context", "consent")
     SCORE = ("session", "profile")
+    TIMER = ("session", "profile", "consent")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .documents import canonical_json
-from .limits import CONSENT_PURPOSES_MAX, SESSION_SLOT_BYTES_MAX, SLOT_BYTES_MAX
+from .limits import CONSENT_PURPOSES_MAX, SESSION_SLOT_BYTES_MAX, SLOT_BYTES_MAX, TIMERS_MAX
 from .model import SlotKind, SlotScope
 from .violations import Fault, Reason
 
@@ -39,6 +39,7 @@ class Registry:
     traits: tuple[str, ...] = ()
     purposes: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
+    timers: tuple[str, ...] = ()
     slots: tuple[SlotEntry, ...] = ()
 
     def to_json(self) -> bytes:
@@ -50,6 +51,7 @@ class Registry:
             "traits": self.traits,
             "purposes": self.purposes,
             "triggers": self.triggers,
+            "timers": self.timers,
             "slots": [[s.text, int(s.kind), int(s.scope), s.offset, s.size, s.live]
                       for s in self.slots],
         })  # fmt: skip
@@ -67,9 +69,10 @@ class Registry:
             SlotEntry(t, SlotKind(k), SlotScope(s), o, z, live)
             for t, k, s, o, z, live in value["slots"]
         )
+        # Registries that were stored before there were timers have none.
         names = {
-            key: tuple(value[key])
-            for key in ("event_types", "attributes", "traits", "purposes", "triggers")
+            key: tuple(value.get(key, ()))
+            for key in ("event_types", "attributes", "traits", "purposes", "triggers", "timers")
         }
         return Registry(slots=slots, **names)
 
@@ -98,6 +101,7 @@ class Numbering:
         self._traits = _Numbers(list(registry.traits))
         self._purposes = _Numbers(list(registry.purposes))
         self._triggers = _Numbers(list(registry.triggers))
+        self._timers = _Numbers(list(registry.timers))
         self._slots = list(registry.slots)
         self._live = {(s.text, s.kind): i for i, s in enumerate(self._slots) if s.live}
         self._sizes = {
@@ -121,6 +125,24 @@ class Numbering:
     def trigger(self, name: str) -> int:
         """Returns the trigger's number."""
         return self._triggers.of(name)
+
+    def timer(self, name: str) -> int:
+        """Returns the timer's id.
+
+        Errors: Fault when the tenant has used up all ids
+        """
+        if name not in self._timers.index and len(self._timers.names) >= TIMERS_MAX:
+            raise Fault(
+                Reason.LIMIT_EXCEEDED,
+                f"a tenant has at most {TIMERS_MAX} delays of triggers in its life; "
+                "they are never reused",
+            )
+        return self._timers.of(name)
+
+    @property
+    def timer_count(self) -> int:
+        """Timer ids given out so far."""
+        return len(self._timers.names)
 
     def purpose(self, name: str) -> int:
         """Returns the consent bit.
@@ -172,5 +194,5 @@ class Numbering:
         return Registry(
             tuple(self._event_types.names), tuple(self._attributes.names),
             tuple(self._traits.names), tuple(self._purposes.names), tuple(self._triggers.names),
-            slots,
+            tuple(self._timers.names), slots,
         )  # fmt: skip

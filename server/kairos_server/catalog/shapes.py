@@ -23,6 +23,7 @@ from .schema import (
     listed,
 )  # fmt: skip
 from .spans import bound_us, span_us, zone_of
+from .timing import Delivery, Timing, read_delivery, read_timing
 from .violations import Fault, Place, Reason, nearest
 
 _INT32 = 1 << 31
@@ -71,6 +72,9 @@ class TriggerDocument:
     actions: list[tuple[str, Body]]
     personalization: tuple[tuple[str, str, Place], ...]
     schedule: Schedule
+    timing: Timing
+    deliveries: tuple[Delivery, ...]
+    """One per action."""
     place: Place
 
 
@@ -331,27 +335,32 @@ def read_trigger(document_id: str, body: Body, place: Place) -> TriggerDocument:
         for name in ("persona", "device_type", "traffic_source")
     )
     personalization.close()
+    timing = read_timing(fields)
+    actions, deliveries = _actions(fields, timing)
     document = TriggerDocument(
         document_id, fields.raw(key, "false"), key, fields.whole("priority", 0),
-        fields.one_of("urgency", "", URGENCIES), _actions(fields), wanted, _schedule(fields), place,
+        fields.one_of("urgency", "", URGENCIES), actions, wanted, _schedule(fields), timing,
+        deliveries, place,
     )  # fmt: skip
     fields.close()
     return document
 
 
-def _actions(fields: Fields) -> list[tuple[str, Body]]:
+def _actions(fields: Fields, timing: Timing) -> tuple[list[tuple[str, Body]], tuple[Delivery, ...]]:
     items = fields.typed("actions", [], list)
     if len(items) > ACTIONS_MAX:
         fields.at("actions").fault(Reason.LIMIT_EXCEEDED, f"at most {ACTIONS_MAX} actions")
     result: list[tuple[str, Body]] = []
+    deliveries: list[Delivery] = []
     for index, item in enumerate(items):
         action = Fields(item, fields.at("actions").item(index))
         kind = action.typed("type", "", str)
         if not kind:
             action.place.fault(Reason.KEY_MISSING, "an action has a type")
         result.append((kind, action.typed("parameters", {}, dict)))
+        deliveries.append(read_delivery(action, timing))
         action.close()
-    return result
+    return result, tuple(deliveries)
 
 
 def _schedule(fields: Fields) -> Schedule:
