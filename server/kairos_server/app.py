@@ -22,7 +22,7 @@ from kairos_server.clock import Clock
 from kairos_server.config import Config
 from kairos_server.errors import Failed, Refused, refusal_texts, refused_by_engine
 from kairos_server.exits import Exit, StartError
-from kairos_server.ingest import Checkpointer, Priority, Writer
+from kairos_server.ingest import Checkpointer, Priority, Ticker, Writer
 from kairos_server.limits import Limits, limits_read
 from kairos_server.metrics import metrics_page
 from kairos_server.observer import Observer
@@ -116,6 +116,12 @@ class App:
         )
         self._health = health
         checkpointer = Checkpointer(engine, self._config.checkpoint_s)
+        modes = {tenant.number: tenant.time_mode == "event" for tenant in tenants}
+        ticker = Ticker(
+            engine, writer.submit, modes, self._clock.now_us, lambda: writer.queue.record_count > 0
+        )
+        writer.follow(ticker.committed)
+        self._telemetry.register(ticker.readings)
         transport = GrpcioEngine(table, gate, self._limits, self._clock.now_us)
         observer.start(gate, health)
         probes = Probes(
@@ -131,6 +137,7 @@ class App:
             raise StartError(Exit.UNAVAILABLE, str(error)) from error
         health.set_all(serving=True)
         checkpointer.start()
+        ticker.start()
         ready_s = time.monotonic() - started
         _LOG.info(
             "ready",
@@ -148,7 +155,7 @@ class App:
             await asyncio.sleep(FAILURE_GRACE_S)
             exit_now(Exit.SOFTWARE)
         observer.stop()
-        await self._drain(transport, gate, health, checkpointer, writer, probes)
+        await self._drain(transport, gate, health, checkpointer, ticker, writer, probes)
         return Exit.OK
 
     async def _drain(
@@ -157,6 +164,7 @@ class App:
         gate: Gate,
         health: Health,
         checkpointer: Checkpointer,
+        ticker: Ticker,
         writer: Writer,
         probes: Probes,
     ) -> None:
@@ -169,6 +177,7 @@ class App:
         health.close()
         await transport.stop(TRANSPORT_GRACE_S)
         await checkpointer.stop()
+        await ticker.stop()
         try:
             async with asyncio.timeout(self._limits.flush_s_max):
                 await writer.stop()
