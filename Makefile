@@ -42,8 +42,9 @@ tidy: build/native.stamp build/test.stamp ## lint, types, floors, sizes, generat
 	@$(STEP) "floors of Python" $(VENV)/bin/lint-imports
 	@$(PYTHON) -m pytest -q tests/tidy
 
-proto: build/test.stamp ## generate clients/python/kairos/v1 from proto/
+proto: build/native.stamp build/test.stamp ## generate clients/python/kairos and docs/reference from proto/
 	@$(STEP) "messages and stubs" $(PYTHON) tests/tidy/protos.py generate
+	@$(STEP) "reference" $(PYTHON) tests/tidy/reference.py generate
 
 bench: build/native.stamp build/doors.stamp build/test.stamp ## measure the figures into build/bench.json
 	@$(PYTHON) -m tests.bench $(ARGS)

@@ -73,8 +73,7 @@ def record_read(record: bytes) -> DecisionParts:
     if request + request_size + response_size != len(record):
         raise ValueError("the sizes of the record do not fit")
     values = tuple(
-        _value(record, *_VALUE.unpack_from(record, offset + index * _VALUE.size), texts)
-        for index in range(value_count)
+        _value(record, offset + index * _VALUE.size, texts) for index in range(value_count)
     )
     features = struct.unpack_from(f"<{feature_count}f", record, offset + value_count * _VALUE.size)
     return DecisionParts(
@@ -92,7 +91,8 @@ def record_read(record: bytes) -> DecisionParts:
     )
 
 
-def _value(record: bytes, bits: int, size: int, number: int, texts: int) -> DecisionValue:
+def _value(record: bytes, offset: int, texts: int) -> DecisionValue:
+    bits, size, number = _VALUE.unpack_from(record, offset)
     kind = ValueKind(number)
     if kind is ValueKind.STRING:
         text = record[texts + bits : texts + bits + size]

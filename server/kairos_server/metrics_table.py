@@ -80,16 +80,19 @@ METRICS: Final = (
     _row("apply_seconds", "counter", "Time in apply and the view's commits since the start."),
     _row("writer_epoch", "gauge", "Epoch of this writer; one more with each start."),
     _row("plans_loaded", "gauge", "Plan images in memory."),
-    # Timers
-    _row("timers_pending", "gauge", "Timers with a due time that are pending."),
-    _row("timers_armed", "counter", "Timers armed, or moved by another match, since the start."),
-    _row("timers_fired", "counter", "Timers fired since the start."),
-    _row("timers_cancelled", "counter", "Timers cancelled by an event since the start."),
-    _row("timers_dropped", "counter", "Timers that were due while what must still hold did not, or "
-         "whose trigger was gone, since the start."),
-    _row("timers_refused", "counter", "Timers not armed because their subject had too many."),
-    _row("ticks", "counter", "Ticks put into the log since the start."),
-    _row("timer_lag_seconds", "gauge", "How long the timer that is due longest has waited."),
+    # Timers and effects
+    _row("timers_pending", "gauge", "Timers that wait for their time."),
+    _row("timers_armed", "counter", "Timers set since the start."),
+    _row("timers_fired", "counter", "Timers that came due and fired since the start."),
+    _row("timers_cancelled", "counter", "Timers that activity or a change of plan took back."),
+    _row("timers_dropped", "counter", "Timers that came due and no longer applied."),
+    _row("timers_refused", "counter", "Timers not set, because a subject had too many."),
+    _row("effects_emitted", "counter", "Effects written to the outbox since the start."),
+    _row("effects_acked", "counter", "Effects acknowledged by workers."),
+    _row("effects_failed", "counter", "Attempts that workers reported as failed."),
+    _row("effects_dead", "counter", "Effects that became dead letters."),
+    _row("effects_replayed", "counter", "Dead letters that operators sent again."),
+    _row("effects_discarded", "counter", "Effects that operators discarded."),
     # Per tenant
     _row("plan_age_seconds", "gauge", "Time since the tenant's active plan was activated; the "
          "label is the begin of its id.", "tenant", "plan"),
@@ -126,12 +129,23 @@ FIGURES: Final = (
     Figure("apply_ns", "kairos_apply_seconds", 1e-9),
     Figure("writer_epoch", "kairos_writer_epoch"),
     Figure("plans_loaded", "kairos_plans_loaded"),
-    Figure("timers_pending", "kairos_timers_pending"),
-    Figure("timers_armed", "kairos_timers_armed"),
-    Figure("timers_fired", "kairos_timers_fired"),
-    Figure("timers_cancelled", "kairos_timers_cancelled"),
-    Figure("timers_dropped", "kairos_timers_dropped"),
-    Figure("timers_refused", "kairos_timers_refused"),
+    *(
+        Figure(name, f"kairos_{name}")
+        for name in (
+            "timers_pending",
+            "timers_armed",
+            "timers_fired",
+            "timers_cancelled",
+            "timers_dropped",
+            "timers_refused",
+            "effects_emitted",
+            "effects_acked",
+            "effects_failed",
+            "effects_dead",
+            "effects_replayed",
+            "effects_discarded",
+        )
+    ),
 )
 FIGURES_ELSEWHERE: Final = frozenset({"commit_count", "decision_backlog_bytes"})
 """Figures that a metric of the server counts already."""

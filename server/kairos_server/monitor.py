@@ -38,7 +38,6 @@ class Load:
     streams_in_flight_max: int
     view_bytes: int
     map_bytes: int
-    effects_dead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Monitor:
             processing(step),
             streaming(step, load),
             database(step, load, self._clock.offset_us()),
-            queue(load),
+            queue(step, load),
         )
 
     @property
@@ -202,12 +201,13 @@ def database(step: Step, load: Load, clock_offset_us: int) -> Component:
     return Component(name, *full("the view's map", load.view_bytes, load.map_bytes))
 
 
-def queue(load: Load) -> Component:
+def queue(step: Step, load: Load) -> Component:
     """Returns the state of the writer's queue and the outbox."""
     status, reason = full("the writer's queue", load.queue_records, load.queue_records_max)
-    if status is Status.HEALTHY and load.effects_dead:
+    dead = step.figures.get("effects_dead", 0)
+    if status is Status.HEALTHY and dead:
         return Component(
-            "message_queue", Status.DEGRADED, f"{load.effects_dead} effects are dead letters"
+            "message_queue", Status.DEGRADED, f"{dead:.0f} effects became dead letters"
         )
     return Component("message_queue", status, reason)
 

@@ -88,7 +88,6 @@ class Observer:
             streams_in_flight_max=gate.streams_in_flight_max if gate else 0,
             view_bytes=figures["view_bytes"],
             map_bytes=figures["map_bytes"],
-            effects_dead=figures.get("effects_dead", 0),
         )
 
     def _growing(self) -> Mapping[str, float]:
@@ -98,6 +97,7 @@ class Observer:
             "writer_ns": figures["append_ns"] + figures["apply_ns"],
             "loop_cpu_s": time.thread_time(),
             "stream_drops": self._hub.dropped_count,
+            "effects_dead": figures.get("effects_dead", 0),
         }
 
     def _server(self) -> Iterator[Reading]:

@@ -71,7 +71,7 @@ def test_logs_are_json_lines(capsys):
         logging.getLogger("kairos.app").info("ready", extra={"port": 5, "path": "a\nb"})
         logging.getLogger("kairos.app").debug("hidden")
         try:
-            raise ValueError("wrong")
+            raise ValueError("ada@example.com")
         except ValueError:
             logging.getLogger("kairos.rpc").exception("failed")
     finally:
@@ -84,4 +84,8 @@ def test_logs_are_json_lines(capsys):
         ("error", "failed"),
     ]
     assert (lines[0]["port"], lines[0]["path"]) == (5, "a\nb")
-    assert "ValueError: wrong" in lines[1]["exception"]
+    kind, place = lines[1]["exception"].split("\n")
+    assert kind == "ValueError"
+    assert "test_server_probes.py" in place
+    assert "test_logs_are_json_lines" in place
+    assert "ada@example.com" not in json.dumps(lines)

@@ -99,7 +99,7 @@ class PersonalizationServiceServicer(object):
         """Returns a decision as it was recorded: request, answer, plan, and the values that it read; with
         `replay`, whether the core gives the same bytes again. A decision is in the log 50 ms after
         its answer at the latest. Recent ids are looked up in memory; for others the log is read from
-        its newest segment backwards, which takes about a second per 3 million records.
+        its newest segment backwards, which takes about a second per million records.
         Errors: INVALID_ARGUMENT (FIELD_REQUIRED, FIELD_INVALID), NOT_FOUND (DECISION_NOT_FOUND, also
         for a decision of another tenant), RESOURCE_EXHAUSTED (QUEUE_FULL) when several logs are being
         read already.
