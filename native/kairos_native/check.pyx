@@ -1,26 +1,42 @@
 # Contract in check.pxd.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.hash cimport kairos_siphash128
 from kairos_native.identifier cimport identifier_id
 from kairos_native.intake cimport intake_check_event, intake_fault
 from kairos_native.layout cimport FRAME_EVENT
-from kairos_native.limits cimport KAIROS_BATCH_EVENTS_MAX, KAIROS_EVENT_ID_SIZE_MAX
+from kairos_native.limits cimport (KAIROS_BATCH_EVENTS_MAX, KAIROS_EVENT_ATTRIBUTES_MAX,
+                                   KAIROS_EVENT_ID_SIZE_MAX)
+from kairos_native.normal cimport normal_facts, normal_size, normal_write
+from kairos_native.normalise cimport *
+from kairos_native.plan cimport plan
 from kairos_native.scratch cimport scratch
 from kairos_native.status cimport *
 from kairos_native.tenant cimport tenant_state
-from kairos_native.view cimport arena_take
+from kairos_native.view cimport arena, arena_take, output
 from kairos_native.wire cimport *
 
 cdef enum:
     # Bytes per event for what the scan found: an event of 16 attributes. Requests that wait hold
     # this much more memory, so that greater events are scanned again rather than kept.
     KEPT_SIZE = 1024
+    # The same where the plan derives attributes.
+    KEPT_NORMAL_SIZE = 2560
+    BLOCK_SIZE = 65536
 
 
 cdef void pending_free(pending_request* request) noexcept nogil:
+    cdef pending_block* block = request.blocks
+    cdef pending_block* following
+    while block != NULL:
+        following = block.following
+        free(block)
+        block = following
+    free(request.agents)
+    request.blocks = NULL
+    request.agents = NULL
     free(request.events)
     free(request.refusals)
     free(request.kept.base)
@@ -75,27 +91,116 @@ cdef int32_t check_refuse(pending_request* request, pending_event* event, const 
     return STATUS_OK
 
 
-cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t received_us,
-                         pending_request* request, pending_event* event) noexcept nogil:
-    cdef wire_event local
-    cdef wire_event* scanned
-    cdef wire_fault fault
+# Room for a rewritten event of at most `size` bytes; the caller adds what it used.
+cdef pending_block* check_room(pending_request* request, size_t size) noexcept nogil:
+    cdef pending_block* block = request.blocks
+    cdef size_t capacity
+    if block != NULL and block.size - block.used >= size:
+        return block
+    # One event needs little more than itself; the many of a batch share a block.
+    capacity = max(size, <size_t>BLOCK_SIZE if request.batch else size)
+    block = <pending_block*>malloc(sizeof(pending_block) + capacity)
+    if block == NULL:
+        return NULL
+    block.following = request.blocks
+    block.size = capacity
+    block.used = 0
+    request.blocks = block
+    return block
+
+
+# Tells Python which user agent is not known, each text once.
+cdef void check_miss(pending_request* request, const wire_event* scanned) noexcept nogil:
+    cdef uint32_t i
+    if request.agents == NULL:
+        request.agents = <pending_agent*>calloc(PENDING_AGENTS_MAX, sizeof(pending_agent))
+        if request.agents == NULL:
+            return
+    for i in range(request.agent_count):
+        if (request.agents[i].size == scanned.user_agent_size
+                and memcmp(request.agents[i].text, scanned.user_agent,
+                           scanned.user_agent_size) == 0):
+            return
+    if request.agent_count < PENDING_AGENTS_MAX:
+        request.agents[request.agent_count].text = scanned.user_agent
+        request.agents[request.agent_count].size = scanned.user_agent_size
+        request.agent_count += 1
+
+
+# Normalises an event that intake has taken. `scanned` stands in `memory`.
+cdef int32_t check_normalise(const plan* image, normal_tools* tools, pending_request* request,
+                             pending_event* event, wire_event* scanned, const uint32_t* fields,
+                             arena* memory, wire_fault* fault) noexcept nogil:
+    cdef normal_facts facts
+    cdef pending_block* block
+    cdef output out
+    cdef bint unknown_agent = False
+    cdef int32_t status
+    if normalise_find(image, tools, scanned, event.size, fields, &facts,
+                      &unknown_agent) == NORMAL_CHANGED:
+        block = check_room(request, normal_size(&facts, event.size))
+        if block == NULL:
+            return intake_fault(fault, STATUS_NO_MEMORY, b"", NULL, 0)
+        memset(&out, 0, sizeof(out))
+        out.data = <uint8_t*>(block + 1) + block.used
+        out.size = block.size - block.used
+        normal_write(event.data, event.size, &facts, &out)
+        event.data = out.data
+        event.size = <uint32_t>out.used
+        block.used += out.used
+        status = normalise_event(scanned, &facts, memory)
+        if status != STATUS_OK:
+            return status
+    if unknown_agent:
+        check_miss(request, scanned)
+    return normalise_required(image, scanned, fault)
+
+
+# Scans the event into the request's own memory, or, where that is full, into that of the thread.
+cdef int32_t check_scan(scratch* work, pending_request* request, pending_event* event,
+                        wire_event* local, wire_event** scanned, arena** memory,
+                        wire_fault* fault) noexcept nogil:
     cdef size_t kept_used = request.kept.used
     cdef int32_t status = STATUS_ARENA_FULL
-    scanned = <wire_event*>arena_take(&request.kept, sizeof(wire_event))
-    if scanned != NULL:
-        memset(scanned, 0, sizeof(wire_event))
-        status = wire_scan_event(event.data, event.size, scanned, &request.kept, &fault)
-        event.scanned = scanned
+    memory[0] = &request.kept
+    scanned[0] = <wire_event*>arena_take(&request.kept, sizeof(wire_event))
+    if scanned[0] != NULL:
+        status = wire_scan_event(event.data, event.size, scanned[0], &request.kept, fault)
+        event.scanned = scanned[0]
     if status == STATUS_ARENA_FULL:
         request.kept.used = kept_used
         event.scanned = NULL
-        scanned = &local
+        scanned[0] = local
+        memory[0] = &work.message
         work.message.used = 0
-        memset(scanned, 0, sizeof(wire_event))
-        status = wire_scan_event(event.data, event.size, scanned, &work.message, &fault)
+        memset(local, 0, sizeof(wire_event))
+        status = wire_scan_event(event.data, event.size, local, &work.message, fault)
+    return status
+
+
+cdef int32_t check_event(const tenant_state* tenant, scratch* work, normal_tools* tools,
+                         int64_t received_us, pending_request* request,
+                         pending_event* event) noexcept nogil:
+    cdef uint32_t fields[KAIROS_EVENT_ATTRIBUTES_MAX]
+    cdef wire_event local
+    cdef wire_event* scanned
+    cdef arena* memory
+    cdef wire_fault fault
+    cdef int32_t status = check_scan(work, request, event, &local, &scanned, &memory, &fault)
     if status == STATUS_OK:
-        status = intake_check_event(tenant.active, &tenant.settings, scanned, received_us, &fault)
+        status = intake_check_event(tenant.active, &tenant.settings, scanned, received_us, fields,
+                                    &fault)
+    if status == STATUS_OK and tenant.active.intake != NULL:
+        status = check_normalise(tenant.active, tools, request, event, scanned, fields, memory,
+                                 &fault)
+        if status == STATUS_ARENA_FULL:
+            # What was written holds; only the list of what was found had no room.
+            event.scanned = NULL
+            work.message.used = 0
+            scanned = &local
+            status = wire_scan_event(event.data, event.size, scanned, &work.message, &fault)
+            if status == STATUS_OK:
+                status = normalise_required(tenant.active, scanned, &fault)
     if status != STATUS_OK:
         if not fault.field[0]:
             intake_fault(&fault, status, b"event", fault.seen, fault.seen_size)
@@ -114,6 +219,7 @@ cdef int32_t check_event(const tenant_state* tenant, scratch* work, int64_t rece
 
 cdef int32_t check_begin(const tenant_state* tenant, int64_t received_us, pending_request* request,
                          uint32_t event_count, wire_fault* fault) noexcept nogil:
+    cdef size_t kept_size
     request.kind = FRAME_EVENT
     request.received_us = received_us
     if not tenant.known:
@@ -122,16 +228,17 @@ cdef int32_t check_begin(const tenant_state* tenant, int64_t received_us, pendin
         return intake_fault(fault, STATUS_PLAN_MISSING, b"", NULL, 0)
     request.tenant = tenant.settings.tenant
     request.events = <pending_event*>calloc(event_count, sizeof(pending_event))
-    request.kept.base = <uint8_t*>malloc(event_count * KEPT_SIZE)
+    kept_size = KEPT_SIZE if tenant.active.intake == NULL else KEPT_NORMAL_SIZE
+    request.kept.base = <uint8_t*>malloc(event_count * kept_size)
     if request.events == NULL or request.kept.base == NULL:
         return intake_fault(fault, STATUS_NO_MEMORY, b"", NULL, 0)
-    request.kept.size = event_count * KEPT_SIZE
+    request.kept.size = event_count * kept_size
     return STATUS_OK
 
 
-cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8_t* data,
-                          uint32_t size, int64_t received_us, pending_request* request,
-                          wire_fault* fault) noexcept nogil:
+cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, normal_tools* tools,
+                          const uint8_t* data, uint32_t size, int64_t received_us,
+                          pending_request* request, wire_fault* fault) noexcept nogil:
     cdef int32_t status = check_begin(tenant, received_us, request, 1, fault)
     if status != STATUS_OK:
         return status
@@ -139,12 +246,12 @@ cdef int32_t check_ingest(const tenant_state* tenant, scratch* work, const uint8
     if status != STATUS_OK:
         return status
     request.event_count = 1
-    return check_event(tenant, work, received_us, request, &request.events[0])
+    return check_event(tenant, work, tools, received_us, request, &request.events[0])
 
 
-cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_t* data,
-                         uint32_t size, int64_t received_us, pending_request* request,
-                         wire_fault* fault) noexcept nogil:
+cdef int32_t check_batch(const tenant_state* tenant, scratch* work, normal_tools* tools,
+                         const uint8_t* data, uint32_t size, int64_t received_us,
+                         pending_request* request, wire_fault* fault) noexcept nogil:
     cdef const uint8_t* cursor = data
     cdef const uint8_t* end = data + size
     cdef const uint8_t* event
@@ -169,7 +276,7 @@ cdef int32_t check_batch(const tenant_state* tenant, scratch* work, const uint8_
     while status == STATUS_OK and request.event_count < count:
         wire_next_event(&cursor, end, &request.events[request.event_count].data,
                         &request.events[request.event_count].size, fault)
-        status = check_event(tenant, work, received_us, request,
+        status = check_event(tenant, work, tools, received_us, request,
                              &request.events[request.event_count])
         request.event_count += 1
     return status

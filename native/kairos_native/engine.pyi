@@ -77,6 +77,9 @@ class Pending:
     def response(self) -> bytes:
         """The encoded response message; empty before the commit."""
     @property
+    def unknown_agents(self) -> list[bytes]:
+        """User agents of its events that learn_agent was not told of, each once, at most 64."""
+    @property
     def refusal(self) -> Refusal | None:
         """Unary ingest only: why the event was refused; then it must not be committed."""
     @property
@@ -199,6 +202,22 @@ class Engine:
         """What the active plan says for people and for the server: JSON with `conditions`,
         `features`, `named_features` and `policies`; None without an active plan.
         """
+    def learn_agent(
+        self,
+        text: bytes,
+        device_type: int,
+        bot: bool,
+        browser: bytes,
+        browser_version: bytes,
+        os_name: bytes,
+        bot_name: bytes,
+    ) -> None:
+        """Tells what a user agent is; events checked from now on are normalised by it.
+
+        Bounds: each text at most 64 bytes of UTF-8; the table forgets what is not looked up
+        """
+    def agent_figures(self) -> dict[str, int]:
+        """User agents: known (now), found and missed (look-ups since open)."""
     def activations(self, tenant: int) -> list[tuple[int, int, bytes]]:
         """(log sequence, received time, plan id) of every activation, oldest first."""
     def documents_of(self, tenant: int, prefix: str = "") -> dict[str, bytes]:

@@ -18,6 +18,7 @@ from libc.stdint cimport (INT64_MAX, UINT32_MAX, int32_t, int64_t, uint8_t, uint
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
+from kairos_native.agents cimport *
 from kairos_native.apply cimport apply_bind, apply_close, apply_flush, apply_open, apply_restore
 from kairos_native.check cimport *
 from kairos_native.checkpoint cimport checkpoint_put, checkpoint_range
@@ -34,6 +35,7 @@ from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
 from kairos_native.match cimport match_kernel_best
+from kairos_native.normalise cimport normal_tools_free, normal_tools_new
 from kairos_native.outbox cimport OUTBOX_KEY_SIZE
 from kairos_native.plan cimport plan, plan_free, plan_load, plan_load_bytes
 from kairos_native.profile cimport profile_encode
@@ -276,10 +278,14 @@ cdef class Engine(_EngineCalls):
 
     cdef open_reader(self):
         cdef int32_t status = STATUS_OK
+        cdef bytes agents_key
         self.reader.reader = store_reader_new(self.view, &status)
         must(status)
         self.reader.work = scratch_new()
-        if self.reader.work == NULL:
+        agents_key = os.urandom(16)
+        if (self.reader.work == NULL
+                or not normal_tools_new(&self.reader.normal,
+                                        <const uint8_t*><const char*>agents_key)):
             raise MemoryError
         self.reader.published = &self.published
         self.reader.partition = self.state.core.partition

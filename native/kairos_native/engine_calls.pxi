@@ -24,11 +24,13 @@ cdef class _EngineCalls(_EngineEffects):
         pending.engine = self
         memset(&fault, 0, sizeof(fault))
         if batch:
-            status = check_batch(&state, self.reader.work, <const uint8_t*><const char*>request,
-                                 <uint32_t>len(request), received_us, &pending.request, &fault)
+            status = check_batch(&state, self.reader.work, &self.reader.normal,
+                                 <const uint8_t*><const char*>request, <uint32_t>len(request),
+                                 received_us, &pending.request, &fault)
         else:
-            status = check_ingest(&state, self.reader.work, <const uint8_t*><const char*>request,
-                                  <uint32_t>len(request), received_us, &pending.request, &fault)
+            status = check_ingest(&state, self.reader.work, &self.reader.normal,
+                                  <const uint8_t*><const char*>request, <uint32_t>len(request),
+                                  received_us, &pending.request, &fault)
         if status != STATUS_OK:
             fault.status = status
             raise refusal_of(&fault)
@@ -242,6 +244,30 @@ cdef class _EngineCalls(_EngineEffects):
             return None
         publish_read(&self.published, tenant, &state)
         return image_meta(state.active) if state.known and state.active != NULL else None
+
+    def learn_agent(self, bytes text, uint8_t device_type, bint bot, bytes browser,
+                    bytes browser_version, bytes os_name, bytes bot_name):
+        cdef agent_facts facts
+        cdef bytes found
+        self.alive()
+        known = (browser, browser_version, os_name, bot_name)
+        for i, found in enumerate(known):
+            if len(found) > AGENT_TEXT_SIZE_MAX:
+                raise ValueError(f"a text of an agent has at most {AGENT_TEXT_SIZE_MAX} bytes")
+            facts.texts[i] = <const uint8_t*><const char*>found
+            facts.sizes[i] = <uint8_t>len(found)
+        facts.device_type = device_type
+        facts.bot = bot
+        must(agents_learn(self.reader.normal.agents, <const uint8_t*><const char*>text,
+                          <uint32_t>len(text), &facts))
+
+    def agent_figures(self):
+        self.alive()
+        return {
+            "known": self.reader.normal.agents.young.count + self.reader.normal.agents.old.count,
+            "found": self.reader.normal.agents.found_count,
+            "missed": self.reader.normal.agents.missed_count,
+        }
 
 
 cdef bytes image_meta(const plan* image):

@@ -55,6 +55,11 @@ cdef class Pending:
         return self.request.response[:self.request.response_size]
 
     @property
+    def unknown_agents(self):
+        return [self.request.agents[i].text[:self.request.agents[i].size]
+                for i in range(self.request.agent_count)]
+
+    @property
     def refusal(self):
         if self.request.batch or not self.request.refusal_count:
             return None

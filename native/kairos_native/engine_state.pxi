@@ -23,6 +23,7 @@ cdef class _EngineState:
         if self.reader.reader != NULL:
             store_reader_free(self.reader.reader)
             self.reader.reader = NULL
+        normal_tools_free(&self.reader.normal)
         scratch_free(self.reader.work)
         self.reader.work = NULL
         free(self.reader.answer.data)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "blake2b.h"
+#include "image_check_intake.h"
 #include "image_check_rules.h"
 #include "image_check_source.h"
 #include "image_check_timers.h"
@@ -45,7 +46,12 @@ static inline int image_check_sections(image_view *v, uint64_t size) {
                                                           1,
                                                           sizeof(kairos_effect_template),
                                                           sizeof(kairos_timer),
-                                                          4};
+                                                          4,
+                                                          sizeof(kairos_intake),
+                                                          sizeof(kairos_range),
+                                                          sizeof(kairos_intake_rule),
+                                                          sizeof(kairos_text),
+                                                          sizeof(kairos_text)};
     uint64_t start = sizeof(kairos_image_header) + SECTION_COUNT * sizeof(kairos_section);
     if (v->header->section_count != SECTION_COUNT)
         return image_fail(v, "%u sections", v->header->section_count);
@@ -314,7 +320,8 @@ static inline int32_t image_check(const uint8_t *data, uint64_t size, char *mess
     /* Order matters: leaves and slots before those that point to them, sections before all. */
     if (image_check_sections(&v, size) && image_check_header(&v) && image_check_leaves(&v)
         && image_check_slots(&v) && image_check_sources(&v) && image_check_rules(&v)
-        && image_check_timers(&v) && image_check_placements(&v) && image_check_names(&v)) {
+        && image_check_timers(&v) && image_check_placements(&v) && image_check_names(&v)
+        && image_check_intake(&v)) {
         return STATUS_OK;
     }
     return STATUS_IMAGE_CORRUPT;

@@ -1,19 +1,26 @@
 # From scanned messages to typed values under the plan's names: the checks that need tenant, plan
 # and time, and the field vectors that slots and conditions read.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from kairos_native.layout cimport kairos_tenant_settings, kairos_value
+from kairos_native.layout cimport kairos_range, kairos_tenant_settings, kairos_value
 from kairos_native.plan cimport plan
-from kairos_native.wire cimport wire_decide, wire_event, wire_fault
+from kairos_native.wire cimport wire_attribute, wire_decide, wire_event, wire_fault
 
 
 # Checks a scanned event against tenant, clock and schema, in this order: tenant, time,
 # attributes, traits, consents.
 #   Errors: TENANT_MISMATCH, TIME_TOO_OLD, TIME_TOO_NEW (live tenants), ATTRIBUTE_ID_UNKNOWN,
 #           ATTRIBUTE_DUPLICATE (a name and an id of one attribute), ATTRIBUTE_TYPE_MISMATCH,
-#           CONSENT_PURPOSE_UNKNOWN; `fault` is filled
+#           ATTRIBUTE_UNKNOWN, CONSENT_PURPOSE_UNKNOWN; `fault` is filled
+#   Shapes: fields[KAIROS_EVENT_ATTRIBUTES_MAX], set for each attribute: its event field, or
+#           UINT32_MAX where the plan has none, or where the schema has unknown ones dropped
 cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings* settings,
-                                const wire_event* event, int64_t received_us,
+                                const wire_event* event, int64_t received_us, uint32_t* fields,
                                 wire_fault* fault) noexcept nogil
+# Index of the event field that an attribute sets; UINT32_MAX where the plan does not know it.
+cdef uint32_t intake_event_field(const plan* image, const wire_attribute* attribute) noexcept nogil
+# The rules that the schema has for the event's type; NULL: none.
+cdef const kairos_range* intake_type_rules(const plan* image,
+                                           const wire_event* event) noexcept nogil
 # Writes image.event_field_count values. An attribute whose type is not the schema's (possible only
 # when the plan changed after the check) is absent.
 #   Owns: strings point into the message and into constants

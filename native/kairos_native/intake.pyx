@@ -5,7 +5,6 @@ from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy, memset, strlen
 
 from kairos_native.layout cimport *
-from kairos_native.limits cimport KAIROS_EVENT_ATTRIBUTES_MAX
 from kairos_native.plan cimport plan, plan_find, plan_find_hashed
 from kairos_native.status cimport *
 from kairos_native.wire cimport wire_attribute, wire_decide, wire_event, wire_fault
@@ -81,9 +80,7 @@ cdef inline void put_number(kairos_value* value, uint8_t kind, int64_t number) n
     value.kind = kind
 
 
-# Index of the event field that an attribute sets; UINT32_MAX where the plan does not know it.
-cdef inline uint32_t event_field_of(const plan* image,
-                                    const wire_attribute* attribute) noexcept nogil:
+cdef uint32_t intake_event_field(const plan* image, const wire_attribute* attribute) noexcept nogil:
     if attribute.name_id:
         if attribute.name_id >= image.event_field_count or attribute.name_id < EVENT_FIELD_FIXED:
             return UINT32_MAX
@@ -105,14 +102,55 @@ cdef int32_t check_tenant(const kairos_tenant_settings* settings, const uint8_t*
     return intake_fault(fault, STATUS_TENANT_MISMATCH, field, tenant_id, size)
 
 
-cdef int32_t check_attributes(const plan* image, const wire_event* event,
+cdef const kairos_range* intake_type_rules(const plan* image,
+                                           const wire_event* event) noexcept nogil:
+    cdef uint32_t number
+    if image.intake_types == NULL:
+        return NULL
+    number = plan_find(image, SPACE_EVENT_TYPE, event.event_type, event.event_type_size)
+    if number == UINT32_MAX or not image.intake_types[number].count:
+        return NULL
+    return &image.intake_types[number]
+
+
+# Says whether the schema names a field for events of the type whose rules are `listed`.
+cdef bint field_known(const plan* image, const kairos_range* listed,
+                      uint32_t field) noexcept nogil:
+    cdef uint32_t i
+    if field == UINT32_MAX:
+        return False
+    if image.event_fields[field].flags & FIELD_FLAG_KNOWN:
+        return True
+    if listed != NULL:
+        for i in range(listed.count):
+            if image.intake_rules[listed.first + i].field == field:
+                return True
+    return False
+
+
+# Refuses attributes that the schema does not name, or marks them by UINT32_MAX.
+cdef int32_t check_unknown(const plan* image, const wire_event* event, uint32_t* fields,
+                           wire_fault* fault) noexcept nogil:
+    cdef const kairos_range* listed = intake_type_rules(image, event)
+    cdef uint32_t i
+    for i in range(event.attribute_count):
+        if field_known(image, listed, fields[i]):
+            continue
+        if image.intake.flags & INTAKE_UNKNOWN_REFUSE:
+            return fault_at(fault, STATUS_ATTRIBUTE_UNKNOWN, b"attributes", i,
+                            name_field(&event.attributes[i]), event.attributes[i].name,
+                            event.attributes[i].name_size)
+        fields[i] = UINT32_MAX
+    return STATUS_OK
+
+
+cdef int32_t check_attributes(const plan* image, const wire_event* event, uint32_t* fields,
                               wire_fault* fault) noexcept nogil:
-    cdef uint32_t fields[KAIROS_EVENT_ATTRIBUTES_MAX]
     cdef uint32_t i, j, field
     cdef uint32_t by_id = 0
     cdef kairos_value value
     for i in range(event.attribute_count):
-        field = event_field_of(image, &event.attributes[i])
+        field = intake_event_field(image, &event.attributes[i])
         fields[i] = field
         if event.attributes[i].name_id:
             by_id = 1
@@ -138,7 +176,7 @@ cdef int32_t check_attributes(const plan* image, const wire_event* event,
 
 
 cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings* settings,
-                                const wire_event* event, int64_t received_us,
+                                const wire_event* event, int64_t received_us, uint32_t* fields,
                                 wire_fault* fault) noexcept nogil:
     cdef uint32_t i, trait
     cdef kairos_value value
@@ -151,9 +189,13 @@ cdef int32_t intake_check_event(const plan* image, const kairos_tenant_settings*
             return intake_fault(fault, STATUS_TIME_TOO_NEW, b"occurred_time_us", NULL, 0)
         if event.occurred_us < received_us - settings.behind_us_max:
             return intake_fault(fault, STATUS_TIME_TOO_OLD, b"occurred_time_us", NULL, 0)
-    status = check_attributes(image, event, fault)
+    status = check_attributes(image, event, fields, fault)
     if status != STATUS_OK:
         return status
+    if image.intake != NULL and image.intake.flags & (INTAKE_UNKNOWN_DROP | INTAKE_UNKNOWN_REFUSE):
+        status = check_unknown(image, event, fields, fault)
+        if status != STATUS_OK:
+            return status
     for i in range(event.trait_count):
         if event.traits[i].name_id:
             return fault_at(fault, STATUS_ATTRIBUTE_ID_UNKNOWN, b"traits", i, b"name_id",
@@ -191,7 +233,7 @@ cdef void intake_event_fields(const plan* image, const wire_event* event, int64_
     put_text(&fields[<int>EVENT_FIELD_CURRENCY_CODE], event.currency_code, event.currency_code_size)
     put_number(&fields[<int>EVENT_FIELD_LATE], VALUE_BOOL, 1 if late else 0)
     for i in range(event.attribute_count):
-        field = event_field_of(image, &event.attributes[i])
+        field = intake_event_field(image, &event.attributes[i])
         if field == UINT32_MAX:
             continue
         fields[field] = event.attributes[i].value

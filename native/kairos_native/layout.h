@@ -43,7 +43,7 @@ typedef struct kairos_value {
 /* ------------------------------------------------------------------ log */
 enum kairos_frame_kind {
     FRAME_EPOCH = 1,       /* payload: writer epoch u32, reserved u32; a new writer's first frame */
-    FRAME_EVENT = 2,       /* payload: raw kairos.v1.Event bytes as received */
+    FRAME_EVENT = 2,       /* payload: a kairos.v1.Event, as received or normalised */
     FRAME_DOCUMENTS = 3,   /* payload: a batch of stored documents; the core reads only its keys */
     FRAME_ACTIVATION = 4,  /* payload: kairos_activation */
     FRAME_DECISION = 5,    /* payload: decision record; changes no state */
@@ -329,7 +329,12 @@ enum kairos_section_id {
     SECTION_EFFECTS = 25,        /* kairos_effect_template[] */
     SECTION_TIMERS = 26,         /* kairos_timer[timer id]; ids are never reused */
     SECTION_TIMER_LIST = 27,     /* uint32 timer ids of rules */
-    SECTION_COUNT = 28
+    SECTION_INTAKE = 28,         /* kairos_intake[0 or 1]; none: events are logged as they came */
+    SECTION_INTAKE_TYPES = 29,   /* kairos_range[event type id] into INTAKE_RULES, or none */
+    SECTION_INTAKE_RULES = 30,   /* kairos_intake_rule[] */
+    SECTION_QUERY_NAMES = 31,    /* kairos_text[]: parameters that stay in addresses */
+    SECTION_SITE_HOSTS = 32,     /* kairos_text[]: hosts of the tenant's own site */
+    SECTION_COUNT = 33
 };
 
 typedef struct kairos_section {
@@ -383,10 +388,15 @@ typedef struct kairos_dictionary_entry {
 enum kairos_field_type { FIELD_DYN = 0, FIELD_BOOL = 2, FIELD_INT = 3, FIELD_DOUBLE = 4,
                          FIELD_STRING = 5, FIELD_TIME = 6 };
 
+enum kairos_field_flag {
+    FIELD_FLAG_KNOWN = 1,     /* the schema names it, for events of every type */
+    FIELD_FLAG_PERSONAL = 2   /* says who somebody is; never read by conditions */
+};
+
 typedef struct kairos_field {
     kairos_text name;  /* canonical */
     uint32_t type;     /* enum kairos_field_type: DYN accepts all, DOUBLE turns int into double */
-    uint32_t reserved;
+    uint32_t flags;    /* enum kairos_field_flag */
 } kairos_field;
 
 enum kairos_event_field {
@@ -637,6 +647,40 @@ typedef struct kairos_decision {
     uint32_t reserved;
 } kairos_decision;
 
+/* ------------------------------------------------------------------ intake
+ * What an event must be, and what is derived from it before it is queued. */
+enum kairos_intake_flag {
+    INTAKE_URL = 1,              /* host, path and campaign of `url` */
+    INTAKE_REFERRER = 2,         /* host of `referrer`; with INTAKE_URL the source of the visit */
+    INTAKE_USER_AGENT = 4,       /* device, browser, system and bot of `user_agent` */
+    INTAKE_QUERY = 8,            /* queries keep the parameters of QUERY_NAMES only */
+    INTAKE_REFERRER_REDUCE = 16, /* `referrer` keeps its scheme and host only */
+    INTAKE_USER_AGENT_REDUCE = 32, /* `user_agent` goes once its class is known */
+    INTAKE_UNKNOWN_DROP = 64,    /* attributes that the schema does not name go */
+    INTAKE_UNKNOWN_REFUSE = 128  /* an event with one is refused */
+};
+
+/* Derived attributes, in the order of kairos_intake.fields. */
+enum kairos_intake_field {
+    INTAKE_URL_HOST = 0, INTAKE_URL_PATH = 1, INTAKE_UTM_SOURCE = 2, INTAKE_UTM_MEDIUM = 3,
+    INTAKE_UTM_CAMPAIGN = 4, INTAKE_UTM_TERM = 5, INTAKE_UTM_CONTENT = 6,
+    INTAKE_REFERRER_HOST = 7, INTAKE_TRAFFIC_SOURCE = 8, INTAKE_BROWSER = 9,
+    INTAKE_BROWSER_VERSION = 10, INTAKE_OS = 11, INTAKE_BOT = 12, INTAKE_BOT_NAME = 13,
+    INTAKE_FIELD_COUNT = 14
+};
+
+typedef struct kairos_intake {
+    uint32_t flags;                       /* enum kairos_intake_flag */
+    uint32_t reserved;
+    uint32_t fields[INTAKE_FIELD_COUNT];  /* event fields; UINT32_MAX: not derived */
+} kairos_intake;
+
+/* A field of one event type. */
+typedef struct kairos_intake_rule {
+    uint32_t field;     /* event field */
+    uint32_t required;  /* 1: an event without it is refused; 0: it is known */
+} kairos_intake_rule;
+
 /* ------------------------------------------------------------------ proofs */
 #define KAIROS_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has another size")
 #define KAIROS_AT(type, field, offset) \
@@ -682,6 +726,8 @@ KAIROS_SIZE(kairos_link, 72);
 KAIROS_SIZE(kairos_placement, 40);
 KAIROS_SIZE(kairos_candidate, 56);
 KAIROS_SIZE(kairos_decision, 128);
+KAIROS_SIZE(kairos_intake, 64);
+KAIROS_SIZE(kairos_intake_rule, 8);
 _Static_assert(sizeof(kairos_frame) % 8 == 0 && sizeof(kairos_record) % 8 == 0,
                "frames and records stay 8-byte aligned");
 #undef KAIROS_SIZE

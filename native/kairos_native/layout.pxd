@@ -289,6 +289,11 @@ cdef extern from "layout.h" nogil:
         SECTION_EFFECTS
         SECTION_TIMERS
         SECTION_TIMER_LIST
+        SECTION_INTAKE
+        SECTION_INTAKE_TYPES
+        SECTION_INTAKE_RULES
+        SECTION_QUERY_NAMES
+        SECTION_SITE_HOSTS
         SECTION_COUNT
 
     ctypedef struct kairos_section:
@@ -347,10 +352,14 @@ cdef extern from "layout.h" nogil:
         FIELD_STRING
         FIELD_TIME
 
+    cdef enum kairos_field_flag:
+        FIELD_FLAG_KNOWN
+        FIELD_FLAG_PERSONAL
+
     ctypedef struct kairos_field:
         kairos_text name
         uint32_t type
-        uint32_t reserved
+        uint32_t flags
 
     cdef enum kairos_event_field:
         EVENT_FIELD_TYPE
@@ -616,3 +625,39 @@ cdef extern from "layout.h" nogil:
         uint32_t request_size
         uint32_t response_size
         uint32_t reserved
+
+    cdef enum kairos_intake_flag:
+        INTAKE_URL
+        INTAKE_REFERRER
+        INTAKE_USER_AGENT
+        INTAKE_QUERY
+        INTAKE_REFERRER_REDUCE
+        INTAKE_USER_AGENT_REDUCE
+        INTAKE_UNKNOWN_DROP
+        INTAKE_UNKNOWN_REFUSE
+
+    cdef enum kairos_intake_field:
+        INTAKE_URL_HOST
+        INTAKE_URL_PATH
+        INTAKE_UTM_SOURCE
+        INTAKE_UTM_MEDIUM
+        INTAKE_UTM_CAMPAIGN
+        INTAKE_UTM_TERM
+        INTAKE_UTM_CONTENT
+        INTAKE_REFERRER_HOST
+        INTAKE_TRAFFIC_SOURCE
+        INTAKE_BROWSER
+        INTAKE_BROWSER_VERSION
+        INTAKE_OS
+        INTAKE_BOT
+        INTAKE_BOT_NAME
+        INTAKE_FIELD_COUNT
+
+    ctypedef struct kairos_intake:
+        uint32_t flags
+        uint32_t reserved
+        uint32_t fields[INTAKE_FIELD_COUNT]
+
+    ctypedef struct kairos_intake_rule:
+        uint32_t field
+        uint32_t required

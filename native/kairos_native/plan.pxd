@@ -49,6 +49,13 @@ cdef struct plan:
     uint32_t effect_size_max        # bytes of one action at most
     uint64_t image_size
     const double* threshold_keys    # thresholds rounded to double, for the search in match
+    const kairos_intake* intake     # NULL: events are logged as they came
+    const kairos_range* intake_types    # NULL: no event type has rules of its own
+    const kairos_intake_rule* intake_rules
+    const kairos_text* query_names
+    const kairos_text* site_hosts
+    uint32_t query_name_count
+    uint32_t site_host_count
     void* memory                    # what plan_free frees
 
 

@@ -86,6 +86,18 @@ cdef void plan_bind(plan* image, double* keys) noexcept nogil:
     for i in range(image.timer_count):
         image.timer_effects_max = max(image.timer_effects_max, image.timers[i].effect_count)
     image.timer_list = <const uint32_t*>plan_section(image, SECTION_TIMER_LIST, &count)
+    image.intake = <const kairos_intake*>plan_section(image, SECTION_INTAKE, &count)
+    if not count:
+        image.intake = NULL
+    image.intake_types = <const kairos_range*>plan_section(image, SECTION_INTAKE_TYPES, &count)
+    if not count:
+        image.intake_types = NULL
+    image.intake_rules = <const kairos_intake_rule*>plan_section(image, SECTION_INTAKE_RULES,
+                                                                 &count)
+    image.query_names = <const kairos_text*>plan_section(image, SECTION_QUERY_NAMES,
+                                                         &image.query_name_count)
+    image.site_hosts = <const kairos_text*>plan_section(image, SECTION_SITE_HOSTS,
+                                                        &image.site_host_count)
     image.thresholds = <const kairos_number*>plan_section(image, SECTION_THRESHOLDS, &count)
     for i in range(count):
         number = image.thresholds + i

@@ -1,6 +1,7 @@
 # Answers that change nothing: evaluation, decision, profile.
 # The event loop's thread only; no Python.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from kairos_native.normalise cimport normal_tools
 from kairos_native.layout cimport kairos_record
 from kairos_native.publish cimport publication
 from kairos_native.scratch cimport scratch
@@ -22,6 +23,7 @@ cdef struct reader_core:
     output answer               # grows to the largest response
     # decision records captured and not yet taken, each behind CAPTURE_PREFIX_SIZE bytes
     output records
+    normal_tools normal
     uint64_t decision_count     # since open; with the epoch the seed of decision ids
     uint64_t records_lost       # captured while the buffer could not grow
     uint32_t writer_epoch

@@ -23,6 +23,8 @@ from kairos_native.store cimport *
 from kairos_native.tenant cimport tenant_state
 from kairos_native.view cimport *
 from kairos_native.wire cimport *
+from kairos_native.normal cimport normal_facts
+from kairos_native.normalise cimport *
 
 cdef enum:
     ANSWER_BASE_SIZE = 512          # ids, counts and tags of one answer
@@ -141,6 +143,22 @@ cdef int32_t evaluate_answer(reader_core* core, const event_outcome* outcome,
     return STATUS_OUTPUT_FULL if core.answer.overflow else STATUS_OK
 
 
+# An evaluation reads what an ingested event would have: the same values, without its bytes.
+cdef int32_t evaluate_normalise(reader_core* core, const plan* image, wire_event* event,
+                                uint32_t size, const uint32_t* fields,
+                                wire_fault* fault) noexcept nogil:
+    cdef normal_facts facts
+    cdef arena memory
+    cdef bint unknown_agent = False
+    if normalise_find(image, &core.normal, event, size, fields, &facts,
+                      &unknown_agent) == NORMAL_CHANGED:
+        memory.base = <uint8_t*>core.normal.room.attributes
+        memory.size = sizeof(core.normal.room.attributes)
+        memory.used = 0
+        normalise_event(event, &facts, &memory)
+    return normalise_required(image, event, fault)
+
+
 cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size,
                              int64_t now_us, wire_fault* fault) noexcept nogil:
     cdef tenant_state state
@@ -148,6 +166,7 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
     cdef event_outcome outcome
     cdef kairos_record* record
     cdef uint32_t wanted[TRIGGERS_ASKED_MAX]
+    cdef uint32_t fields[KAIROS_EVENT_ATTRIBUTES_MAX]
     cdef uint32_t wanted_count, stored_size
     cdef uint64_t applied_sequence
     cdef const uint8_t* before = NULL
@@ -160,7 +179,9 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
     memset(&event, 0, sizeof(event))
     status = evaluate_scan(core, &state, data, size, &event, wanted, &wanted_count, fault)
     if status == STATUS_OK:
-        status = intake_check_event(state.active, &state.settings, &event, now_us, fault)
+        status = intake_check_event(state.active, &state.settings, &event, now_us, fields, fault)
+    if status == STATUS_OK and state.active.intake != NULL:
+        status = evaluate_normalise(core, state.active, &event, size, fields, fault)
     if status == STATUS_OK:
         status = reader_load(core, tenant, event.subject_type, event.subject_id,
                              event.subject_id_size, &state, &applied_sequence, &record,

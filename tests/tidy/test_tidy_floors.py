@@ -13,8 +13,9 @@ from tidy.tree import ROOT
 FLOORS = (
     {"status", "layout", "limits", "view", "hash", "names", "compare"},
     {"wire", "identifier", "log", "store", "dedupe", "plan", "score", "keys"},
+    {"normal", "agents"},
     {"match", "record", "scratch", "intake", "outbox", "producer", "counters"},
-    {"session", "slots"},
+    {"normalise", "session", "slots"},
     {"features"},
     {"tenant", "working", "decide", "profile"},
     {"change", "check", "publish", "core"},

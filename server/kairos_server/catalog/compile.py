@@ -10,6 +10,7 @@ from .conditions import Conditions
 from .contents import compile_placements
 from .documents import Body, canonical_json
 from .encode import action_blobs, trigger_blob
+from .intake import field_flags, intake_of
 from .lower import ALWAYS, NEVER, Conjunctions, both
 from .model import (
     Derived,
@@ -31,13 +32,13 @@ from .names import Reader, Tables
 from .policies import read_policies
 from .registry import Numbering, Registry
 from .schema import CONTEXT_FIELDS, EVENT_FIELDS, PROFILE_FIELDS, Schema
+from .schema_document import read_schema
 from .shapes import (
     READERS,
     FeatureDocument,
     Schedule,
     ScoreDocument,
     TriggerDocument,
-    read_schema,
 )
 from .timers import Timers
 from .violations import DocumentsRefused, Place, Reason, Violation
@@ -281,6 +282,8 @@ class Compiler:
             name = self._tables.features[number].event_type
             if name != "*":
                 self._numbering.event_type(name)
+        for name in sorted(self._tables.schema.events):
+            self._numbering.event_type(name)
         for name in sorted(
             {name for rule in rules for name in _event_types(rule.conjunctions)} - {"*"}
         ):
@@ -300,7 +303,10 @@ class Compiler:
         fixed = [Field(name, kind) for name, kind in EVENT_FIELDS.items()]
         # A name that the schema gave up keeps its place, and takes any value.
         attributes = [
-            Field(name, schema.attributes.get(name, FieldType.DYN)) for name in registry.attributes
+            Field(name, schema.attributes.get(name, FieldType.DYN), flags)
+            for name, flags in zip(
+                registry.attributes, field_flags(schema, registry.attributes), strict=True
+            )
         ]
         context = [Field(name, kind) for name, kind in CONTEXT_FIELDS.items()] + [
             Field(n, schema.context[n]) for n in sorted(schema.context)
@@ -326,6 +332,7 @@ class Compiler:
             decide_rules=tuple(decide_rules),
             placements=tuple(placements),
             trigger_names=registry.triggers,
+            intake=intake_of(schema, registry),
             meta=self._meta(registry),
         )
 
@@ -351,8 +358,18 @@ class Compiler:
                 "features": [s.text if s.live else None for s in registry.slots],
                 "named_features": {n: v.source.id for n, v in sorted(self._tables.named.items())},
                 "policies": self._policies,
+                "schema": self._schema_meta(),
             }
         )
+
+    def _schema_meta(self) -> dict[str, Any]:
+        """What the server needs of the schema: for privacy-compliant events."""
+        schema = self._tables.schema
+        return {
+            "personal": sorted(schema.personal),
+            "personal_traits": sorted(schema.personal_traits),
+            "purposes": list(schema.purposes),
+        }
 
 
 def schedule_texts(schedule: Schedule) -> list[str]:

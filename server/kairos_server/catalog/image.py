@@ -1,6 +1,4 @@
-"""Writes a plan model as the image that the native core reads in place. See docs/adr/0002-plan-
-image.md.
-"""
+"""Writes a plan model as the image that the core reads in place (docs/adr/0002-plan-image.md)."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -10,6 +8,7 @@ import numpy as np
 from kairos_server.catalog import image_tables as tables
 from kairos_server.catalog.image_index import NOT_DENSE, BuiltIndex, Column, build_index
 from kairos_server.catalog.image_tables import NONE_U32, DictionaryTable, OperandTable, StringTable
+from kairos_server.catalog.intake import INTAKE_SECTIONS, intake_arrays
 from kairos_server.catalog.model import (
     Candidate,
     EffectTemplate,
@@ -60,6 +59,7 @@ SECTIONS = (
     ("effects", tables.EFFECT_TEMPLATE),
     ("timers", tables.TIMER),
     ("timer_list", np.dtype("<u4")),
+    *INTAKE_SECTIONS,
 )
 
 
@@ -98,6 +98,7 @@ class _Writer:
         self._indexes()
         self._timers()
         self._placements()
+        self._arrays.update(intake_arrays(self._model.intake, self._strings))
         self._arrays["leaves"] = _joined(self._leaves, tables.LEAF)
         self._arrays["operands"] = self._operands.data()
         self._arrays["blobs"] = np.frombuffer(bytes(self._blobs), dtype=np.uint8)
@@ -130,7 +131,7 @@ class _Writer:
 
     def _fields(self, fields: Sequence[Field]) -> np.ndarray:
         return np.array(
-            [(self._strings.add(f.name), int(f.type), 0) for f in fields], dtype=tables.FIELD
+            [(self._strings.add(f.name), int(f.type), f.flags) for f in fields], dtype=tables.FIELD
         )
 
     def _source(self, source: Source) -> tuple[int, int, int, int]:

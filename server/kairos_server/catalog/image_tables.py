@@ -47,7 +47,7 @@ HEADER = _struct(
     ("reserved", "V28"),
 )
 DICTIONARY_ENTRY = _struct(("hash", "<u8"), ("space", "<u4"), ("id", "<u4"), ("text", TEXT))
-FIELD = _struct(("name", TEXT), ("type", "<u4"), ("reserved", "<u4"))
+FIELD = _struct(("name", TEXT), ("type", "<u4"), ("flags", "<u4"))
 SOURCE = _struct(("id", "<u4"), ("part", "<u2"), ("kind", "u1"), ("reserved", "u1"))
 SLOT = _struct(
     ("window_us", "<i8"),

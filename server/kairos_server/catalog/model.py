@@ -5,7 +5,7 @@ are the numbers of `native/kairos_native/layout.h`.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 
 class SourceKind(IntEnum):
@@ -183,6 +183,8 @@ class Rule:
 class Field:
     name: str
     type: FieldType
+    flags: int = 0
+    """enum kairos_field_flag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,32 @@ class Placement:
     """
 
 
+class IntakeFlag(IntFlag):
+    """enum kairos_intake_flag."""
+
+    URL = 1
+    REFERRER = 2
+    USER_AGENT = 4
+    QUERY = 8
+    REFERRER_REDUCE = 16
+    USER_AGENT_REDUCE = 32
+    UNKNOWN_DROP = 64
+    UNKNOWN_REFUSE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Section INTAKE and those beside it."""
+
+    flags: IntakeFlag
+    derived: tuple[int | None, ...]
+    """Event fields in the order of enum kairos_intake_field; None: not derived."""
+    types: tuple[tuple[tuple[int, bool], ...], ...]
+    """(event field, required) by event type id, 0 first; empty: no type has rules."""
+    query_names: tuple[str, ...]
+    site_hosts: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PlanModel:
     tenant: int
@@ -281,5 +309,7 @@ class PlanModel:
     """Every timer the tenant ever had, retired ones with kind RETIRED."""
     event_effects_max: int = 0
     """Effects and timers that one event can cause at most."""
+    intake: Intake | None = None
+    """What events are checked for and what is derived; None: they are logged as they came."""
     identity_link_types: int = 0
     identity_unique_types: int = 0

@@ -85,7 +85,7 @@ class Tables:
         named = dict.fromkeys(self.scores, ValueType.DOUBLE) if scores else {}
         return {
             **PROFILE_FIELDS,
-            **{name: ValueType(kind) for name, kind in schema.traits.items()},
+            **{name: ValueType(kind) for name, kind in schema.trait_types().items()},
             **{name: value.type for name, value in self.named.items()},
             **named,
         }
@@ -319,6 +319,11 @@ class Names:
         return Fault(reason, f"{where(self._text, node.position)}: {what}")
 
     def _unknown(self, path: Path, name: str, known: list[str]) -> Fault:
+        schema, last = self._tables.schema, name.partition(".")[2] or name
+        if last in schema.personal | schema.personal_traits:
+            return self._fault(
+                Reason.UNSUPPORTED, path, f"{name} is personal; conditions do not read it"
+            )
         return self._fault(Reason.NAME_UNKNOWN, path, f"{name} is not known.{nearest(name, known)}")
 
 

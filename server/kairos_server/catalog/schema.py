@@ -54,6 +54,19 @@ EVENT_RESERVED = {
     "consents", "tenant_id", "producer_id", "producer_sequence",
     "identifiers", "user_agent", "subject_type",
 }  # fmt: skip
+# What normalisation derives, in the order of enum kairos_intake_field: type, and what it is derived
+# from.
+DERIVED_FIELDS: dict[str, tuple[FieldType, tuple[str, ...]]] = {
+    "url_host": (FieldType.STRING, ("url",)), "url_path": (FieldType.STRING, ("url",)),
+    "utm_source": (FieldType.STRING, ("url",)), "utm_medium": (FieldType.STRING, ("url",)),
+    "utm_campaign": (FieldType.STRING, ("url",)), "utm_term": (FieldType.STRING, ("url",)),
+    "utm_content": (FieldType.STRING, ("url",)),
+    "referrer_host": (FieldType.STRING, ("referrer",)),
+    "traffic_source": (FieldType.STRING, ("url", "referrer")),
+    "browser": (FieldType.STRING, ("agent",)), "browser_version": (FieldType.STRING, ("agent",)),
+    "os": (FieldType.STRING, ("agent",)), "bot": (FieldType.BOOL, ("agent",)),
+    "bot_name": (FieldType.STRING, ("agent",)),
+}  # fmt: skip
 ENUM_VALUES = {
     "device_type": ("mobile", "desktop", "tablet", "tv", "other"),
     "channel": ("web", "app", "email", "sms", "push", "social", "ads", "webhook", "phone"),
@@ -96,21 +109,75 @@ def checked_name(name: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRules:
+    """What the schema says of one event type: names of attributes and well-known fields."""
+
+    attributes: tuple[str, ...] = ()
+    """Attributes that events of this type may have beyond those of every event."""
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Normalise:
+    """What is derived from an event, and reduced, before it is logged."""
+
+    url: bool = False
+    referrer: str = ""
+    """`keep` or `reduce`: what becomes of the text; empty: nothing is derived."""
+    user_agent: str = ""
+    query_allow: tuple[str, ...] | None = None
+    """Parameters that stay in addresses; None: all."""
+    site_hosts: tuple[str, ...] = ()
+
+    def derived(self) -> tuple[str, ...]:
+        """Returns the names that events get, in the order of DERIVED_FIELDS."""
+        has = {"url": self.url, "referrer": bool(self.referrer), "agent": bool(self.user_agent)}
+        return tuple(
+            name for name, (_, needs) in DERIVED_FIELDS.items() if all(map(has.get, needs))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """What the schema document says; the well-known names are not in it."""
 
     attributes: Mapping[str, FieldType] = field(default_factory=dict)
+    """Of every event and of single event types, and what normalisation derives."""
     traits: Mapping[str, FieldType] = field(default_factory=dict)
     context: Mapping[str, FieldType] = field(default_factory=dict)
     purposes: tuple[str, ...] = ()
+    personal: frozenset[str] = frozenset()
+    """Attributes that say who somebody is."""
+    personal_traits: frozenset[str] = frozenset()
+    unknown_attributes: str = "keep"
+    """`keep`, `drop` or `refuse`."""
+    known: frozenset[str] = frozenset()
+    """Attributes that events of every type may have."""
+    events: Mapping[str, EventRules] = field(default_factory=dict)
+    normalise: Normalise = Normalise()
 
     def event_types(self) -> dict[str, FieldType]:
-        """Returns name -> type of all that `event` has."""
-        return {**EVENT_FIELDS, **self.attributes}
+        """Returns name -> type of all that conditions may read of `event`."""
+        return {**EVENT_FIELDS, **without(self.attributes, self.personal)}
+
+    def trait_types(self) -> dict[str, FieldType]:
+        """Returns name -> type of the traits that conditions may read."""
+        return without(self.traits, self.personal_traits)
+
+    def has_intake(self) -> bool:
+        """Returns whether an event is more than looked at when it comes in."""
+        return bool(
+            self.events or self.normalise != Normalise() or self.unknown_attributes != "keep"
+        )
 
     def context_types(self) -> dict[str, FieldType]:
         """Returns name -> type of all that `context` has."""
         return {**CONTEXT_FIELDS, **self.context}
+
+
+def without(types: Mapping[str, FieldType], names: frozenset[str]) -> dict[str, FieldType]:
+    """Returns the types of all names but those."""
+    return {name: kind for name, kind in types.items() if name not in names}
 
 
 def constant_type(value: Constant) -> ValueType:

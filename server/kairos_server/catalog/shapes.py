@@ -10,14 +10,7 @@ from typing import Any
 from .documents import ID, KINDS_LATER, Body, type_name
 from .encode import URGENCIES
 from .limits import ACTIONS_MAX, TERMS_MAX
-from .model import FieldType
 from .schema import (
-    CONTEXT_FIELDS,
-    EVENT_FIELDS,
-    EVENT_RESERVED,
-    PROFILE_FIELDS,
-    TYPE_NAMES,
-    Schema,
     canonical_name,
     checked_name,
     listed,
@@ -235,49 +228,9 @@ def _id_of_name(name: str) -> str:
     return "_".join(part for word in words for part in word.split("_") if part)
 
 
-def read_schema(body: Body, place: Place) -> Schema:
-    """Returns the schema; faults go to the place."""
-    fields = _open(body, place)
-    schema = Schema(
-        _types(fields, "attributes",
-               {**EVENT_FIELDS, **dict.fromkeys(EVENT_RESERVED, FieldType.DYN)}),
-        _types(fields, "traits", PROFILE_FIELDS), _types(fields, "context", CONTEXT_FIELDS),
-        tuple(dict.fromkeys(_checked(fields.at("purposes").item(i), name)
-                            for i, name in enumerate(fields.names("purposes")))),
-    )  # fmt: skip
-    fields.close()
-    return schema
-
-
-def _checked(place: Place, name: str) -> str:
-    with place.catch():
-        return checked_name(name)
-    return name
-
-
-def _types(fields: Fields, key: str, reserved: Iterable[str]) -> dict[str, FieldType]:
-    result: dict[str, FieldType] = {}
-    for name, kind in fields.typed(key, {}, dict).items():
-        place = fields.at(key).at(name)
-        with place.catch():
-            canonical = checked_name(name)
-            if canonical in reserved:
-                raise Fault(Reason.NAME_TAKEN, f"{canonical} is always there; leave it out")
-            if canonical in result:
-                raise Fault(Reason.KEY_DUPLICATE, f"{canonical} stands twice, in two spellings")
-            if not isinstance(kind, str) or kind not in TYPE_NAMES:
-                raise Fault(
-                    Reason.VALUE_INVALID,
-                    f"{kind} is not a type.{nearest(str(kind), TYPE_NAMES)} Types: "
-                    f"{', '.join(TYPE_NAMES)}",
-                )
-            result[canonical] = TYPE_NAMES[kind]
-    return result
-
-
 def read_score(document_id: str, body: Body, place: Place) -> ScoreDocument:
     """Returns the score; faults go to the place."""
-    fields = _open(body, place)
+    fields = open_body(body, place)
     with place.at("id").catch():
         document_id = checked_name(document_id)
     kind = fields.one_of("type", "engagement", ("engagement", "logistic"))
@@ -307,7 +260,7 @@ def _terms(fields: Fields, key: str) -> tuple[TermDocument, ...]:
 
 def read_feature(document_id: str, body: Body, place: Place) -> FeatureDocument:
     """Returns the named feature; faults go to the place."""
-    fields = _open(body, place)
+    fields = open_body(body, place)
     with place.at("id").catch():
         document_id = checked_name(document_id)
     expression = fields.typed("expression", "", str)
@@ -319,7 +272,7 @@ def read_feature(document_id: str, body: Body, place: Place) -> FeatureDocument:
 
 def read_trigger(document_id: str, body: Body, place: Place) -> TriggerDocument:
     """Returns the trigger; faults go to the place."""
-    fields = _open(body, place)
+    fields = open_body(body, place)
     given = [key for key in ("condition", "conditions") if fields.raw(key) is not None]
     if len(given) != 1:
         place.fault(
@@ -384,7 +337,7 @@ def _schedule(fields: Fields) -> Schedule:
 
 def read_placement(document_id: str, body: Body, place: Place) -> PlacementDocument:
     """Returns the placement; faults go to the place."""
-    fields = _open(body, place)
+    fields = open_body(body, place)
     fallback = fields.typed("fallback", None, str, type(None))
     fields.close()
     return PlacementDocument(document_id, fallback, place)
@@ -392,7 +345,7 @@ def read_placement(document_id: str, body: Body, place: Place) -> PlacementDocum
 
 def read_content(document_id: str, body: Body, place: Place) -> ContentDocument:
     """Returns the content; faults go to the place."""
-    fields = _open(body, place)
+    fields = open_body(body, place)
     score = Fields(fields.typed("score", {}, dict), fields.at("score"))
     logistic = score.one_of("type", "linear", ("linear", "logistic")) == "logistic"
     bias, terms = score.number("bias", 0.0), _terms(score, "terms")
@@ -415,10 +368,10 @@ def read_policy(document_id: str, body: Body, place: Place) -> PolicyDocument:
     """Returns the policy with its fields still open: what they may be,
     the registry of policies says.
     """
-    return PolicyDocument(document_id, _open(body, place), place)
+    return PolicyDocument(document_id, open_body(body, place), place)
 
 
-def _open(body: Body, place: Place) -> Fields:
+def open_body(body: Body, place: Place) -> Fields:
     """Opens a document's object; kind and id were read before,
     name and description are for people.
     """
