@@ -80,13 +80,17 @@ METRICS: Final = (
     _row("apply_seconds", "counter", "Time in apply and the view's commits since the start."),
     _row("writer_epoch", "gauge", "Epoch of this writer; one more with each start."),
     _row("plans_loaded", "gauge", "Plan images in memory."),
-    # Timers and effects
-    _row("timers_pending", "gauge", "Timers that wait for their time."),
-    _row("timers_armed", "counter", "Timers set since the start."),
-    _row("timers_fired", "counter", "Timers that came due and fired since the start."),
-    _row("timers_cancelled", "counter", "Timers that activity or a change of plan took back."),
-    _row("timers_dropped", "counter", "Timers that came due and no longer applied."),
-    _row("timers_refused", "counter", "Timers not set, because a subject had too many."),
+    # Timers
+    _row("timers_pending", "gauge", "Timers with a due time that are pending."),
+    _row("timers_armed", "counter", "Timers armed, or moved by another match, since the start."),
+    _row("timers_fired", "counter", "Timers fired since the start."),
+    _row("timers_cancelled", "counter", "Timers cancelled by an event since the start."),
+    _row("timers_dropped", "counter", "Timers that were due while what must still hold did not, or "
+         "whose trigger was gone, since the start."),
+    _row("timers_refused", "counter", "Timers not armed because their subject had too many."),
+    _row("ticks", "counter", "Ticks put into the log since the start."),
+    _row("timer_lag_seconds", "gauge", "How long the timer that is due longest has waited."),
+    # Effects
     _row("effects_emitted", "counter", "Effects written to the outbox since the start."),
     _row("effects_acked", "counter", "Effects acknowledged by workers."),
     _row("effects_failed", "counter", "Attempts that workers reported as failed."),
