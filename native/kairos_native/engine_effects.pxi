@@ -102,6 +102,9 @@ cdef class _EngineEffects(_EngineTimers):
         return [(sequence, repeat != 0, found != 0)
                 for sequence, repeat, found in struct.iter_unpack("<QII", answer)]
 
+    def effects_made(self):
+        return self.state.core.sink.emitted_count + self.state.core.sink.replayed_count
+
     # ------------------------------------------------------------ reading
     def effects(self, uint32_t tenant, after=(0, 0), uint32_t limit=1000, bint dead=False):
         """Short transactions of a reader of its own, so that any thread may ask."""

@@ -20,6 +20,7 @@ from kairos_native.engine import LIMITS, Engine, EngineError, Pending, Refusal
 from kairos_server.catalog import DocumentsRefused
 from kairos_server.clock import Clock
 from kairos_server.config import Config
+from kairos_server.delivery import Delivery, delivery_policy_read
 from kairos_server.errors import Failed, Refused, refusal_texts, refused_by_engine
 from kairos_server.exits import Exit, StartError
 from kairos_server.ingest import Checkpointer, Priority, Ticker, Writer
@@ -37,6 +38,7 @@ from kairos_server.rpc import (
     method_table,
     port_probe,
 )
+from kairos_server.rpc.effect_service import EffectService
 from kairos_server.secrets_file import Secrets
 from kairos_server.start import banner, demo_load, tenants_commit, tenants_prepare
 from kairos_server.telemetry import Telemetry
@@ -111,9 +113,17 @@ class App:
         names = {tenant.number: tenant.name for tenant in tenants}
         observer = Observer(self._config, engine, writer, self._clock, self._telemetry, names)
         gate = Gate(keys, self._limits, self._telemetry, observer.slow_calls)
+        delivery = Delivery(
+            engine, writer.submit, self._clock.now_us,
+            lambda number: delivery_policy_read(plans.policy(number, "delivery")),
+            window_max=self._limits.effects_window_max, horizon_us=self._limits.effects_horizon_us,
+        )  # fmt: skip
+        writer.follow(delivery.committed)
+        effects = EffectService(engine, writer, delivery, plans, self._limits)
         table, health = method_table(
-            engine, writer, plans, self._limits, lambda number: names[number], observer.methods()
-        )
+            engine, writer, plans, self._limits, lambda number: names[number],
+            (*observer.methods(), *effects.methods()),
+        )  # fmt: skip
         self._health = health
         checkpointer = Checkpointer(engine, self._config.checkpoint_s)
         modes = {tenant.number: tenant.time_mode == "event" for tenant in tenants}
@@ -155,6 +165,7 @@ class App:
             await asyncio.sleep(FAILURE_GRACE_S)
             exit_now(Exit.SOFTWARE)
         observer.stop()
+        delivery.close()
         await self._drain(transport, gate, health, checkpointer, ticker, writer, probes)
         return Exit.OK
 

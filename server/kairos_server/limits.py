@@ -61,6 +61,10 @@ class Limits:
     probe_timeout_s: float = 5.0
     page_size_max: int = 100
     page_size_default: int = 20
+    effects_window_max: int = 100_000
+    """Pending effects of one tenant that delivery holds in memory; the rest waits in the view."""
+    effects_horizon_us: int = 60_000_000
+    """Effects that are due later than this stay in the view until their time comes near."""
     documents_max: int = 10_000
     document_size_max: int = 256 << 10
     author_size_max: int = 256

@@ -75,7 +75,7 @@ class Writer:
         self.queue = WriterQueue(limits.queue_records_max, limits.queue_size_max)
         self._listener: Listener | None = None
         self._recorder: Callable[[Pending], None] | None = None
-        self._follower: Callable[[], None] | None = None
+        self._followers: list[Callable[[], None]] = []
 
     def listen(self, listener: Listener | None) -> None:
         """Sets who is told, on the event loop, what was committed, in the order of the log and
@@ -84,10 +84,10 @@ class Writer:
         self._listener = listener
 
     def follow(self, follower: Callable[[], None]) -> None:
-        """Sets who is told, on the event loop, that something was committed, after the answers. The
-        follower must not raise.
+        """Adds one who is told, on the event loop, that something was committed, after the answers.
+        The follower must not raise.
         """
-        self._follower = follower
+        self._followers.append(follower)
 
     def record(self, recorder: Callable[[Pending], None]) -> None:
         """Sets who is told, on the event loop, of each group of decision records that is durable.
@@ -246,8 +246,9 @@ class Writer:
                     future.set_result(None)
                 else:
                     future.set_exception(Refused(error.reason, error.field, error.seen))
-        if self._follower is not None and error is None:
-            self._follower()
+        if error is None:
+            for follower in self._followers:
+                follower()
 
     def _failed(self, error: BaseException) -> None:
         # Whether the group became durable is not known; its callers are told to repeat,
