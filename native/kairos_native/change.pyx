@@ -37,7 +37,7 @@ cdef void change_match(const feature_view* view, scratch* work, uint32_t kernel,
         work.values[i] = feature_read(view, &view.image.columns[index.column_first + i].source)
     outcome.rules = work.rules
     outcome.trigger_count = match_rules(view.image, index, work.values, kernel, work.words,
-                                        work.rules)
+                                        work.rule_bits, work.rules)
     if outcome.trigger_count > KAIROS_TRIGGERS_FIRED_MAX:
         outcome.trigger_count = KAIROS_TRIGGERS_FIRED_MAX
 

@@ -51,7 +51,8 @@ static inline int image_check_sections(image_view *v, uint64_t size) {
                                                           sizeof(kairos_range),
                                                           sizeof(kairos_intake_rule),
                                                           sizeof(kairos_text),
-                                                          sizeof(kairos_text)};
+                                                          sizeof(kairos_text),
+                                                          sizeof(kairos_range)};
     uint64_t start = sizeof(kairos_image_header) + SECTION_COUNT * sizeof(kairos_section);
     if (v->header->section_count != SECTION_COUNT)
         return image_fail(v, "%u sections", v->header->section_count);

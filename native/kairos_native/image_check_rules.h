@@ -70,11 +70,14 @@ static inline int image_check_conjunctions(const image_view *v, const kairos_ind
         (const kairos_conjunction *)image_section(v, SECTION_CONJUNCTIONS)
         + index->conjunction_first;
     const kairos_leaf *leaves = (const kairos_leaf *)image_section(v, SECTION_LEAVES);
+    const kairos_column *columns =
+        (const kairos_column *)image_section(v, SECTION_COLUMNS) + index->column_first;
     uint64_t residuals = 0;
     uint32_t last = index->rule_first;
     for (uint32_t i = 0; i < index->conjunction_count; i++) {
         const kairos_conjunction *c = conjunctions + i;
-        if (c->rule < last || c->rule - index->rule_first >= index->rule_count) {
+        if ((c->rule < last && !index->clustered)
+            || c->rule - index->rule_first >= index->rule_count) {
             return image_fail(v, "conjunction %u: rule %u", i, c->rule);
         }
         last = c->rule;
@@ -83,11 +86,19 @@ static inline int image_check_conjunctions(const image_view *v, const kairos_ind
         if (!image_range(v, SECTION_LEAVES, c->residual_first, c->residual_count, "conjunction"))
             return 0;
         for (uint32_t k = 0; k < c->residual_count; k++) {
-            if (leaves[c->residual_first + k].column >= index->column_count) {
+            const kairos_leaf *leaf = leaves + c->residual_first + k;
+            if (leaf->column >= index->column_count) {
                 return image_fail(v, "conjunction %u: column of residual %u", i, k);
+            }
+            /* Without rows there is no bucket to compare with. */
+            if (columns[leaf->column].row_word == UINT64_MAX
+                && (leaf->open_bucket[0] & leaf->open_bucket[1] & leaf->open_bucket[2]) != 0xff) {
+                return image_fail(v, "conjunction %u: open bucket of residual %u", i, k);
             }
         }
     }
+    if (residuals != index->residual_count)
+        return image_fail(v, "index of %u residual leaves", index->residual_count);
     return 1;
 }
 
@@ -109,8 +120,19 @@ static inline int image_check_index(const image_view *v, const kairos_index *ind
         return image_fail(v, "index: %u words for %u conjunctions", index->word_count,
                           index->conjunction_count);
     }
+    if (index->clustered > 1 || index->gated_first > index->conjunction_count
+        || index->word_count / 8 > IMAGE_BLOCKS_MAX) {
+        return image_fail(v, "index: %u words, gated from %u", index->word_count,
+                          index->gated_first);
+    }
     for (uint32_t i = 0; i < index->column_count; i++) {
+        const kairos_range *range = (const kairos_range *)image_section(v, SECTION_ACCESS)
+                                    + index->column_first + i;
         if (!image_check_column(v, index, columns + i)) return 0;
+        if (range->first > index->conjunction_count
+            || range->count > index->conjunction_count - range->first) {
+            return image_fail(v, "column %u: access", i);
+        }
     }
     return image_check_conjunctions(v, index);
 }
@@ -118,6 +140,8 @@ static inline int image_check_index(const image_view *v, const kairos_index *ind
 static inline int image_check_rules(const image_view *v) {
     const kairos_index *indexes = (const kairos_index *)image_section(v, SECTION_INDEXES);
     const kairos_rule *rules = (const kairos_rule *)image_section(v, SECTION_RULES);
+    if (image_count(v, SECTION_ACCESS) != image_count(v, SECTION_COLUMNS))
+        return image_fail(v, "%u access ranges", image_count(v, SECTION_ACCESS));
     if (image_count(v, SECTION_INDEXES) != INDEX_COUNT)
         return image_fail(v, "%u indexes", image_count(v, SECTION_INDEXES));
     for (uint32_t i = 0; i < INDEX_COUNT; i++) {

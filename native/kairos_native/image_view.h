@@ -10,6 +10,7 @@ enum {
     IMAGE_ALIGNMENT = 64,
     IMAGE_HASH_FIRST = 40, /* the plan id covers all that follows it, the rest of the header too */
     IMAGE_BUCKETS_MAX = 256, /* buckets of one window */
+    IMAGE_BLOCKS_MAX = 65536, /* blocks of 512 conjunctions in one index */
     IMAGE_WINDOW_US_MAX_LOG2 =
         56 /* two thousand years: sums of a time and a window stay inside int64 */
 };

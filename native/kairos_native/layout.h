@@ -334,7 +334,8 @@ enum kairos_section_id {
     SECTION_INTAKE_RULES = 30,   /* kairos_intake_rule[] */
     SECTION_QUERY_NAMES = 31,    /* kairos_text[]: parameters that stay in addresses */
     SECTION_SITE_HOSTS = 32,     /* kairos_text[]: hosts of the tenant's own site */
-    SECTION_COUNT = 33
+    SECTION_ACCESS = 33,         /* kairos_range[column]: conjunctions that need the column */
+    SECTION_COUNT = 34
 };
 
 typedef struct kairos_section {
@@ -478,8 +479,11 @@ typedef struct kairos_leaf {
     uint32_t operand_first;
     uint32_t operand_count;
     uint8_t op;                   /* enum kairos_leaf_op */
-    uint8_t reserved[3];
+    /* residuals of a column with rows: the one bucket that leaves the leaf open, lowest byte first;
+     * LEAF_OPEN_ALWAYS: check it whatever the bucket */
+    uint8_t open_bucket[3];
 } kairos_leaf;
+enum { LEAF_OPEN_ALWAYS = 0xffffff };
 
 typedef struct kairos_operand {
     uint64_t bits;                /* scalar, or for strings the offset in STRINGS */
@@ -511,7 +515,11 @@ typedef struct kairos_index {
     uint32_t conjunction_first, conjunction_count;
     uint32_t rule_first, rule_count;
     uint32_t word_count;  /* words per row: multiple of 8, >= ceil(conjunction_count / 64) */
-    uint32_t reserved;
+    /* 0: conjunctions are sorted by rule. Else the conjunctions [0, gated_first) may match any
+     * event, a later one only an event that has the column whose ACCESS range holds it. */
+    uint32_t clustered;
+    uint32_t gated_first;
+    uint32_t residual_count;  /* residual leaves of all its conjunctions */
 } kairos_index;
 
 /* Buckets of a column, in this order. In a dense column each owns a row; bit c = "such a value does
@@ -542,7 +550,7 @@ typedef struct kairos_conjunction {
     uint32_t residual_first;      /* leaves checked on survivors */
     uint32_t residual_count;
     uint32_t reserved;
-} kairos_conjunction;             /* conjunctions are sorted by rule */
+} kairos_conjunction;             /* sorted by rule unless the index is clustered */
 
 enum kairos_rule_role {
     RULE_FIRE = 0,    /* answered as fired; its effects go to the outbox */
@@ -710,7 +718,7 @@ KAIROS_SIZE(kairos_leaf, 16);
 KAIROS_SIZE(kairos_operand, 16);
 KAIROS_SIZE(kairos_term, 16);
 KAIROS_SIZE(kairos_derived, 32);
-KAIROS_SIZE(kairos_index, 40);
+KAIROS_SIZE(kairos_index, 48);
 KAIROS_SIZE(kairos_column, 32);
 KAIROS_SIZE(kairos_number, 16);
 KAIROS_SIZE(kairos_conjunction, 16);

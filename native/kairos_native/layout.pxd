@@ -294,6 +294,7 @@ cdef extern from "layout.h" nogil:
         SECTION_INTAKE_RULES
         SECTION_QUERY_NAMES
         SECTION_SITE_HOSTS
+        SECTION_ACCESS
         SECTION_COUNT
 
     ctypedef struct kairos_section:
@@ -460,7 +461,10 @@ cdef extern from "layout.h" nogil:
         uint32_t operand_first
         uint32_t operand_count
         uint8_t op
-        uint8_t reserved[3]
+        uint8_t open_bucket[3]
+
+    cdef enum:
+        LEAF_OPEN_ALWAYS
 
     ctypedef struct kairos_operand:
         uint64_t bits
@@ -496,7 +500,9 @@ cdef extern from "layout.h" nogil:
         uint32_t conjunction_first, conjunction_count
         uint32_t rule_first, rule_count
         uint32_t word_count
-        uint32_t reserved
+        uint32_t clustered
+        uint32_t gated_first
+        uint32_t residual_count
 
     cdef enum kairos_bucket:
         BUCKET_ABSENT

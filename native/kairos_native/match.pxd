@@ -15,11 +15,13 @@ cdef enum match_kernel:
 cdef uint32_t match_kernel_best() noexcept nogil
 # Writes the rules of the index that hold, ascending and each once.
 #   Shapes: values[index.column_count] in column order; words[index.word_count] scratch at a 64-byte
-#           boundary; rules[index.rule_count] absolute indexes into image.rules
+#           boundary; rule_bits[ceil(index.rule_count / 64)] scratch; rules[index.rule_count]
+#           absolute indexes into image.rules
 #   Returns: number of rules
 #   Cost:   O(columns x word_count + survivors); no allocation
 cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values,
-                          uint32_t kernel, uint64_t* words, uint32_t* rules) noexcept nogil
+                          uint32_t kernel, uint64_t* words, uint64_t* rule_bits,
+                          uint32_t* rules) noexcept nogil
 # Sets bit r for each rule (relative to index.rule_first) that holds; rule_bits zeroed by the
 # callee, ceil(rule_count / 64) words.
 cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values,

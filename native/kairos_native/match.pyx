@@ -18,6 +18,10 @@ cdef extern from "match.h" nogil:
         const double* threshold_keys
         const uint64_t* rows
         const kairos_conjunction* conjunctions
+        const uint32_t* conjunction_rules
+        const kairos_range* access
+        const uint64_t* summaries
+        const uint64_t* summary_first
         uint32_t dictionary_mask
 
     uint32_t match_kernel_detect()
@@ -25,15 +29,9 @@ cdef extern from "match.h" nogil:
                           const kairos_leaf* leaf,
                           const kairos_value* value)
     uint32_t match_bucket_of(const match_tables* tables, uint32_t column, const kairos_value* value)
-    void match_candidates(const match_tables* tables, const kairos_index* index,
-                          const kairos_value* values,
-                          uint32_t kernel, uint64_t* words)
-    uint32_t match_extract(const match_tables* tables, const kairos_index* index,
-                           const kairos_value* values,
-                           const uint64_t* words, uint32_t* rules)
-    void match_extract_bits(const match_tables* tables, const kairos_index* index,
-                            const kairos_value* values,
-                            const uint64_t* words, uint64_t* rule_bits)
+    uint32_t match_whole(const match_tables* tables, const kairos_index* index,
+                         const kairos_value* values, uint32_t kernel, uint64_t* words,
+                         uint64_t* rule_bits, uint32_t* rules)
 
 
 cdef inline match_tables match_tables_of(const plan* image) noexcept nogil:
@@ -47,6 +45,10 @@ cdef inline match_tables match_tables_of(const plan* image) noexcept nogil:
     tables.threshold_keys = image.threshold_keys
     tables.rows = image.rows
     tables.conjunctions = image.conjunctions
+    tables.conjunction_rules = image.conjunction_rules
+    tables.access = image.access
+    tables.summaries = image.summaries
+    tables.summary_first = image.summary_first
     tables.dictionary_mask = image.dictionary_mask
     return tables
 
@@ -67,19 +69,16 @@ cdef uint32_t match_kernel_best() noexcept nogil:
 
 
 cdef uint32_t match_rules(const plan* image, const kairos_index* index, const kairos_value* values,
-                          uint32_t kernel,
-                          uint64_t* words, uint32_t* rules) noexcept nogil:
+                          uint32_t kernel, uint64_t* words, uint64_t* rule_bits,
+                          uint32_t* rules) noexcept nogil:
     cdef match_tables tables = match_tables_of(image)
-    match_candidates(&tables, index, values, kernel, words)
-    return match_extract(&tables, index, values, words, rules)
+    return match_whole(&tables, index, values, kernel, words, rule_bits, rules)
 
 
 cdef void match_rule_bits(const plan* image, const kairos_index* index, const kairos_value* values,
-                          uint32_t kernel,
-                          uint64_t* words, uint64_t* rule_bits) noexcept nogil:
+                          uint32_t kernel, uint64_t* words, uint64_t* rule_bits) noexcept nogil:
     cdef match_tables tables = match_tables_of(image)
-    match_candidates(&tables, index, values, kernel, words)
-    match_extract_bits(&tables, index, values, words, rule_bits)
+    match_whole(&tables, index, values, kernel, words, rule_bits, NULL)
 
 
 cdef bint match_leaf(const plan* image, const kairos_leaf* leaf,

@@ -49,6 +49,11 @@ cdef struct plan:
     uint32_t effect_size_max        # bytes of one action at most
     uint64_t image_size
     const double* threshold_keys    # thresholds rounded to double, for the search in match
+    const uint32_t* conjunction_rules   # by conjunction
+    const kairos_range* access      # by column
+    # of clustered indexes: bit b of a row's summary is set where its block of 512 bits has one
+    const uint64_t* summaries
+    const uint64_t* summary_first   # by column: first word of its bucket 0
     const kairos_intake* intake     # NULL: events are logged as they came
     const kairos_range* intake_types    # NULL: no event type has rules of its own
     const kairos_intake_rule* intake_rules

@@ -42,7 +42,52 @@ cdef const void* plan_section(const plan* image, uint32_t section, uint32_t* cou
     return image.image + table[section].offset
 
 
-# Fills the pointers of a checked image; `keys` has room for one double per threshold.
+# Writes the summary of one row and returns the words that it takes.
+cdef uint32_t row_summarise(const uint64_t* row, uint32_t word_count,
+                            uint64_t* summary) noexcept nogil:
+    cdef uint32_t i
+    cdef uint32_t size = (word_count // 8 + 63) // 64
+    memset(summary, 0, size * 8)
+    for i in range(word_count):
+        if row[i]:
+            summary[i // 512] |= <uint64_t>1 << (i // 8 % 64)
+    return size
+
+
+# What the matcher reads in a denser form than the image has it: the rules of conjunctions, and
+# summaries of the rows of clustered indexes, behind one word per column that tells where the
+# column's begin. All of it and the rounded thresholds take less than half of what they are made
+# from.
+cdef void plan_summarise(plan* image, uint64_t* memory) noexcept nogil:
+    cdef uint32_t* rules
+    cdef const kairos_index* index
+    cdef const kairos_column* column
+    cdef uint32_t column_count = 0, i, k, bucket
+    cdef uint64_t used = 0
+    plan_section(image, SECTION_COLUMNS, &column_count)
+    image.summary_first = memory
+    image.summaries = memory + column_count
+    for i in range(<uint32_t>INDEX_COUNT):
+        index = image.indexes + i
+        for k in range(index.column_first, index.column_first + index.column_count):
+            column = image.columns + k
+            memory[k] = used
+            if not index.clustered or column.row_word == <uint64_t>-1:
+                continue
+            for bucket in range(BUCKET_ORDER_FIRST + 2 * column.threshold_count + 1
+                                + column.string_count):
+                used += row_summarise(
+                    image.rows + column.row_word + <uint64_t>bucket * index.word_count,
+                    index.word_count, memory + column_count + used)
+    rules = <uint32_t*>(memory + column_count + used)
+    image.conjunction_rules = rules
+    plan_section(image, SECTION_CONJUNCTIONS, &column_count)
+    for i in range(column_count):
+        rules[i] = image.conjunctions[i].rule
+
+
+# Fills the pointers of a checked image; `keys` has room for one double per threshold, and for the
+# summaries behind them.
 cdef void plan_bind(plan* image, double* keys) noexcept nogil:
     cdef uint32_t count = 0, i
     cdef const kairos_number* number
@@ -106,6 +151,8 @@ cdef void plan_bind(plan* image, double* keys) noexcept nogil:
         else:
             memcpy(keys + i, &number.bits, 8)
     image.threshold_keys = keys
+    image.access = <const kairos_range*>plan_section(image, SECTION_ACCESS, &i)
+    plan_summarise(image, <uint64_t*>(keys + count))
 
 
 # Checks the image that stands in the plan's memory and binds it; frees it when it is refused.

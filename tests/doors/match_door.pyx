@@ -121,7 +121,8 @@ cdef class Matcher:
         self.rules[self.index.rule_count] = GUARD
         self.bits[bit_words] = GUARD
         with nogil:
-            count = match_rules(self.image, self.index, values, kernel, self.words, self.rules)
+            count = match_rules(self.image, self.index, values, kernel, self.words, self.bits,
+                                self.rules)
         listed = [self.rules[i] - self.index.rule_first for i in range(count)]
         with nogil:
             match_rule_bits(self.image, self.index, values, kernel, self.words, self.bits)
@@ -169,7 +170,7 @@ cdef class Matcher:
             for k in range(passes):
                 for i in range(self.event_count):
                     matched += match_rules(self.image, self.index, self.values + i * width, kernel,
-                                           self.words, self.rules)
+                                           self.words, self.bits, self.rules)
             clock_gettime(CLOCK_THREAD_CPUTIME_ID, &stop)
         elapsed = (stop.tv_sec - start.tv_sec) * 1e6 + (stop.tv_nsec - start.tv_nsec) * 1e-3
         return elapsed / (passes * self.event_count), matched // passes

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from kairos_server.catalog import image_index
+from kairos_server.catalog import image_cluster, image_index
 from kairos_server.catalog.image import build_image
 from kairos_server.catalog.model import Constant, Duration, Leaf, LeafOp, Source, SourceKind, Time
 from match_door import KERNELS, Matcher, kernel_best
@@ -130,6 +130,24 @@ def test_columns_without_rows_change_nothing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(image_index, "COLUMNS_ALWAYS_DENSE", dense)
         patch.setattr(image_index, "USE_MIN", 0.5)
+        check(texts, rows)
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules, events, st.sampled_from((0, 2, 64)), st.integers(1, 256))
+def test_order_of_conjunctions_changes_nothing(
+    texts: Sequence[Sequence[Sequence[Leaf]]],
+    rows: Sequence[Sequence[Value]],
+    dense: int,
+    thresholds: int,
+) -> None:
+    """Clusters, gates and summaries only spare work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_index, "CLUSTERED_MIN", 0)
+        patch.setattr(image_cluster, "SHARE_MAX", 1.0)
+        patch.setattr(image_index, "COLUMNS_ALWAYS_DENSE", dense)
+        patch.setattr(image_index, "USE_MIN", 0.3)
+        patch.setattr(image_index, "THRESHOLDS_MAX", thresholds)
         check(texts, rows)
 
 

@@ -60,6 +60,7 @@ SECTIONS = (
     ("timers", tables.TIMER),
     ("timer_list", np.dtype("<u4")),
     *INTAKE_SECTIONS,
+    ("access", tables.RANGE),
 )
 
 
@@ -222,6 +223,7 @@ class _Writer:
         rows: list[np.ndarray] = []
         conjunctions: list[np.ndarray] = []
         rules: list[tuple[int, ...]] = []
+        access: list[tuple[int, int]] = []
         row_word = conjunction_count = 0
         model = self._model
         for model_rules in (model.trigger_rules, model.decide_rules, model.timer_rules):
@@ -236,11 +238,14 @@ class _Writer:
                     len(rules),
                     len(model_rules),
                     built.word_count,
-                    0,
+                    int(built.clustered),
+                    built.gated_first,
+                    len(built.residual_conjunction),
                 )
             )
             conjunctions.append(self._conjunctions(built, len(rules)))
             conjunction_count += len(built.conjunction_rule)
+            access += built.access
             for column in built.columns:
                 columns.append(self._column(column, len(columns), row_word, thresholds))
                 if column.rows is not None:
@@ -248,6 +253,7 @@ class _Writer:
                     row_word += rows[-1].size
             rules += [self._rule(rule) for rule in model_rules]
         self._arrays["indexes"] = np.array(indexes, dtype=tables.INDEX)
+        self._arrays["access"] = np.array(access, dtype=tables.RANGE)
         self._arrays["columns"] = np.array(columns, dtype=tables.COLUMN)
         self._arrays["thresholds"] = np.array(thresholds, dtype=tables.NUMBER)
         self._arrays["rows"] = _joined(rows, np.dtype("<u8"))
@@ -333,7 +339,14 @@ class _Writer:
         for place, number, i in places:
             predicate = built.columns[number].predicates[i]
             operands = self._operands.add(predicate.operands)
-            predicates[place] = (number, operands, len(predicate.operands), int(predicate.op), b"")
+            open_bucket = built.columns[number].open_bucket[i].to_bytes(3, "little")
+            predicates[place] = (
+                number,
+                operands,
+                len(predicate.operands),
+                int(predicate.op),
+                open_bucket,
+            )
         first = self._add_leaves(predicates[chosen])
         count = len(built.conjunction_rule)
         sizes = np.bincount(built.residual_conjunction, minlength=count)[:count]

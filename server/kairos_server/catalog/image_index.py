@@ -7,23 +7,17 @@ for none; a predicate with
 a "some" bucket is checked again on survivors (its leaves are *residual*).
 """
 
-import bisect
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from kairos_server.catalog.image_buckets import (
-    BUCKET_ORDER_FIRST,
-    Tag,
-    fixed_truth,
-    order_default,
-    order_interval,
-    tag_of,
-)
+from kairos_server.catalog.image_buckets import BUCKET_ORDER_FIRST, Tag, tag_of
+from kairos_server.catalog.image_cluster import cluster
+from kairos_server.catalog.image_columns import OPEN_ALWAYS, Column, Predicate, Truth, number_of
 from kairos_server.catalog.image_tables import Operand, encode_constant
-from kairos_server.catalog.model import Constant, Duration, Leaf, LeafOp, Rule, Source, Time
+from kairos_server.catalog.model import Leaf, LeafOp, Rule
 
 ROW_BYTES_MAX = 256 << 20
 """Bytes of all rows of one index; beyond it columns get fewer buckets, then the least used ones get
@@ -45,39 +39,8 @@ per event.
 """
 NOT_DENSE = 0xFFFFFFFFFFFFFFFF
 
-EQUALITY = (LeafOp.EQ, LeafOp.NE, LeafOp.IN, LeafOp.NOT_IN)
-NEGATED = (LeafOp.NE, LeafOp.NOT_IN)
-
-
-@dataclass(slots=True)
-class Predicate:
-    """A distinct leaf of a column."""
-
-    op: LeafOp
-    operands: tuple[Operand, ...]
-    constants: tuple[Constant, ...]
-    tags: tuple[Tag, ...]
-
-
-@dataclass(slots=True)
-class Column:
-    """All predicates on one source, and where they are used."""
-
-    source: Source
-    predicates: list[Predicate] = field(default_factory=list)
-    use_conjunction: list[int] = field(default_factory=list)
-    use_predicate: list[int] = field(default_factory=list)
-    use_position: list[int] = field(default_factory=list)
-    dense: bool = True
-    value_class: Tag = Tag.NUMBER
-    thresholds: list[int | float] = field(default_factory=list)
-    string_bucket: dict[str, int] = field(default_factory=dict)
-    string_count: int = 0
-    rows: np.ndarray | None = None
-    residual: np.ndarray | None = None
-
-    def bucket_count(self) -> int:
-        return BUCKET_ORDER_FIRST + 2 * len(self.thresholds) + 1 + self.string_count
+CLUSTERED_MIN = 4096
+"""An index of at least so many conjunctions is clustered; below, all its rows are in the cache."""
 
 
 @dataclass(slots=True)
@@ -94,6 +57,10 @@ class BuiltIndex:
     residual_conjunction: np.ndarray
     residual_column: np.ndarray
     residual_predicate: np.ndarray
+    clustered: bool
+    gated_first: int
+    access: list[tuple[int, int]]
+    """By column: the conjunctions that only an event with the column can match."""
 
 
 def build_index(rules: Sequence[Rule], row_bytes_max: int = ROW_BYTES_MAX) -> BuiltIndex:
@@ -105,12 +72,26 @@ def build_index(rules: Sequence[Rule], row_bytes_max: int = ROW_BYTES_MAX) -> Bu
     count = len(conjunction_rule)
     word_count = max(8, (count + 511) // 512 * 8)
     _choose_buckets(columns, count, word_count * 8, row_bytes_max)
-    for column in columns:
-        if column.dense:
-            _build_rows(column, count, word_count)
+    truths = [Truth(column) if column.dense else None for column in columns]
+    large = count >= CLUSTERED_MIN or not all(column.dense for column in columns)
+    clusters = cluster(columns, truths, conjunction_rule) if large else None
+    if clusters is not None:
+        conjunction_rule = conjunction_rule[clusters.order]
+    for column, truth in zip(columns, truths, strict=True):
+        if truth is not None:
+            _build_rows(column, truth, count, word_count)
         else:
             column.residual = np.ones(len(column.predicates), dtype=bool)
-    return BuiltIndex(columns, word_count, conjunction_rule, *_residuals(columns))
+            column.open_bucket = [OPEN_ALWAYS] * len(column.predicates)
+    return BuiltIndex(
+        columns,
+        word_count,
+        conjunction_rule,
+        *_residuals(columns),
+        clusters is not None,
+        clusters.gated_first if clusters else count,
+        clusters.access if clusters else [(0, 0)] * len(columns),
+    )
 
 
 def _collect(rules: Sequence[Rule]) -> tuple[list[Column], np.ndarray]:
@@ -202,16 +183,9 @@ def _constants(column: Column) -> tuple[Counter[int | float], Counter[str]]:
             if tag is Tag.STRING:
                 strings[constant] += use  # type: ignore[index]
             elif tag in numbers:
-                numbers[tag][_number(constant)] += use
+                numbers[tag][number_of(constant)] += use
     column.value_class = max(numbers, key=lambda tag: numbers[tag].total())
     return numbers[column.value_class], strings
-
-
-def _number(constant: Constant) -> int | float:
-    if isinstance(constant, (Time, Duration)):
-        return constant.us
-    assert isinstance(constant, (int, float))
-    return constant
 
 
 def _quantiles(numbers: Counter[int | float], count_max: int) -> list[int | float]:
@@ -234,9 +208,8 @@ def _group_strings(column: Column, ordered: list[str], count_max: int) -> None:
     }
 
 
-def _build_rows(column: Column, count: int, word_count: int) -> None:
+def _build_rows(column: Column, truth: Truth, count: int, word_count: int) -> None:
     """Fills column.rows[bucket, byte] and column.residual[predicate]."""
-    truth = _Truth(column)
     conjunction = np.array(column.use_conjunction, dtype=np.int64)
     predicate = np.array(column.use_predicate, dtype=np.int64)
     rounds = _rounds(conjunction)
@@ -254,6 +227,7 @@ def _build_rows(column: Column, count: int, word_count: int) -> None:
         rows[bucket] = np.packbits(bits, bitorder="little")
     column.rows = rows
     column.residual = truth.uncertain
+    column.open_bucket = truth.open_bucket
 
 
 def _rounds(conjunction: np.ndarray) -> list[np.ndarray]:
@@ -266,82 +240,6 @@ def _rounds(conjunction: np.ndarray) -> list[np.ndarray]:
     sizes = np.diff(np.r_[starts, len(conjunction)])
     position = np.arange(len(conjunction)) - np.repeat(starts, sizes)
     return [np.flatnonzero(position == i) for i in range(int(sizes.max()))]
-
-
-class _Truth:
-    """Whether each predicate of a column may hold in a bucket, as arrays over predicates."""
-
-    def __init__(self, column: Column) -> None:
-        count = len(column.predicates)
-        self._order_end = BUCKET_ORDER_FIRST + 2 * len(column.thresholds) + 1
-        self._fixed = np.zeros((BUCKET_ORDER_FIRST, count), dtype=bool)
-        self._low, self._high = np.ones(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-        self._string_default = np.zeros(count, dtype=bool)
-        self.uncertain = np.zeros(count, dtype=bool)
-        # (bucket, predicate, truth) where an equality differs from the column's default.
-        self._points: list[tuple[int, int, bool]] = []
-        shared = Counter(column.string_bucket.values())
-        for i, predicate in enumerate(column.predicates):
-            self._add(column, i, predicate, shared)
-        self._points.sort()
-        self._point_buckets = [point[0] for point in self._points]
-
-    def _add(self, column: Column, i: int, predicate: Predicate, shared: Counter[int]) -> None:
-        fixed, uncertain = fixed_truth(predicate.op, frozenset(predicate.tags), column.value_class)
-        self._fixed[:, i] = fixed
-        self._string_default[i] = predicate.op in (*NEGATED, LeafOp.HAS)
-        top = 2 * len(column.thresholds)
-        if order_default(predicate.op, frozenset(predicate.tags), column.value_class):
-            self._low[i], self._high[i] = 0, top
-        for constant, tag in zip(predicate.constants, predicate.tags, strict=True):
-            if tag is column.value_class:
-                code, exact = _place(column.thresholds, _number(constant))
-                uncertain |= not exact
-                if predicate.op in EQUALITY:
-                    self._point(i, predicate.op, BUCKET_ORDER_FIRST + code, exact)
-                else:
-                    self._low[i], self._high[i] = order_interval(predicate.op, code, exact, top)
-            elif tag is Tag.STRING:
-                assert isinstance(constant, str)
-                if predicate.op in EQUALITY:
-                    bucket = column.string_bucket[constant]
-                    uncertain |= shared[bucket] > 1
-                    self._point(i, predicate.op, bucket, shared[bucket] == 1)
-                else:
-                    # Order of strings: every string may hold, and survivors are compared.
-                    self._string_default[i] = uncertain = True
-        self.uncertain[i] = uncertain
-
-    def _point(self, i: int, op: LeafOp, bucket: int, exact: bool) -> None:
-        if op not in NEGATED:
-            self._points.append((bucket, i, True))
-        elif exact:
-            self._points.append((bucket, i, False))
-
-    def of(self, bucket: int) -> np.ndarray:
-        if bucket < BUCKET_ORDER_FIRST:
-            fixed: np.ndarray = self._fixed[bucket]
-            return fixed
-        if bucket < self._order_end:
-            place = bucket - BUCKET_ORDER_FIRST
-            holds = (self._low <= place) & (place <= self._high)
-        else:
-            holds = self._string_default.copy()
-        start = bisect.bisect_left(self._point_buckets, bucket)
-        for point_bucket, i, truth in self._points[
-            start : bisect.bisect_right(self._point_buckets, bucket)
-        ]:
-            assert point_bucket == bucket
-            holds[i] = truth
-        return holds
-
-
-def _place(thresholds: list[int | float], number: int | float) -> tuple[int, bool]:
-    """Returns the order bucket of the number, and whether the bucket holds this number alone."""
-    i = bisect.bisect_left(thresholds, number)
-    if i < len(thresholds) and thresholds[i] == number:
-        return 2 * i + 1, True
-    return 2 * i, False
 
 
 def _residuals(columns: list[Column]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -70,7 +70,7 @@ LEAF = _struct(
     ("operand_first", "<u4"),
     ("operand_count", "<u4"),
     ("op", "u1"),
-    ("reserved", "V3"),
+    ("open_bucket", "V3"),
 )
 OPERAND = _struct(("bits", "<u8"), ("size", "<u4"), ("kind", "u1"), ("reserved", "V3"))
 TERM = _struct(("weight", "<f8"), ("source", SOURCE))
@@ -91,7 +91,9 @@ INDEX = _struct(
     ("rule_first", "<u4"),
     ("rule_count", "<u4"),
     ("word_count", "<u4"),
-    ("reserved", "<u4"),
+    ("clustered", "<u4"),
+    ("gated_first", "<u4"),
+    ("residual_count", "<u4"),
 )
 COLUMN = _struct(
     ("row_word", "<u8"),
