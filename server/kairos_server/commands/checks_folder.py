@@ -147,7 +147,7 @@ def _log(folder: DataFolder, *, quick: bool) -> Check:
         segments = folder.segments()
         size = sum(segment.size for segment in segments)
         if quick:
-            return Check("log", OK, f"{len(segments)} segments, {size:,} bytes; not read (--quick)")
+            return Check("log", OK, f"{size:,} bytes in {len(segments)} files; not read (--quick)")
         frames = LogFrames(str(folder.log), 0, folder.partition)
         verify_all(frames, in_use=folder.in_use())
     except CommandFailed as error:

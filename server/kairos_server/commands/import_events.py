@@ -63,7 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             "kairos import events.jsonl",
             "kairos import orders.csv.gz --map orders.yaml --dry-run",
             "kairos import calls.json --format segment --consent Advertising=advertising",
-            'kairos import access.log --format access-log --salt "$SALT" --in-flight 1',
+            'kairos import access.log --format access-log --salt "$SALT"',
             "zcat events.*.gz | kairos import - --format jsonl --state events.state",
         ),
     )
@@ -170,8 +170,9 @@ def _summary_show(output: Output, title: str, summary: Summary, plan: ImportPlan
             "rejects": rejects,
         }
     )
-    if summary.resumed_line:
-        output.line(f"went on at line {summary.resumed_line:,}")
+    if summary.resumed_line and not counts.records:
+        output.line(f"{title}: nothing new after line {summary.resumed_line - 1:,}")
+        return
     shown = [
         f"{counts.accepted:,} accepted",
         f"{counts.duplicates:,} known already",
@@ -183,6 +184,8 @@ def _summary_show(output: Output, title: str, summary: Summary, plan: ImportPlan
         f"{title}: {counts.records:,} records in {summary.seconds:.2f} s, {rate:,.0f}/s: "
         f"{', '.join(shown)}"
     )
+    if summary.resumed_line:
+        output.line(f"  went on at line {summary.resumed_line:,}")
     for reason, count in sorted(summary.reasons.items(), key=lambda item: (-item[1], item[0])):
         hint = f"; {HINTS[reason]}" if reason in HINTS else ""
         output.line(f"  {count:,} {reason}{hint}")
@@ -274,8 +277,8 @@ def _run_add(group: Any) -> None:
         "--workers", type=count_read, default=1, metavar="N", help="processes that map (default 1)"
     )
     group.add_argument(
-        "--in-flight", type=count_read, default=4, metavar="N",
-        help="batches under way at once, a subject always in the same (default 4)",
+        "--in-flight", type=count_read, default=1, metavar="N",
+        help="batches under way at once, a subject always in the same (default 1)",
     )  # fmt: skip
     group.add_argument(
         "--retry-seconds", type=float, default=60.0, metavar="S",

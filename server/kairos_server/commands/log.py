@@ -89,8 +89,8 @@ def run_verify(parsed: argparse.Namespace) -> int:
         output.lines(table_lines(["kind", "records", "bytes"], rows))
     output.line()
     output.line(
-        f"{count:,} records in {len(segments)} segments are whole: sequence {first:,} to {last:,}, "
-        f"{size:,} bytes in {seconds:.2f} s"
+        f"{count:,} records are whole, sequence {first:,} to {last:,}: {size:,} bytes in "
+        f"{seconds:.2f} s; segments: {len(segments):,}"
     )
     return Exit.OK
 

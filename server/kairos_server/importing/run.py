@@ -35,7 +35,7 @@ class ImportPlan:
     source: str = ""
     """The name of the input in event ids; empty: by its first bytes."""
     workers: int = 1
-    lanes: int = 4
+    lanes: int = 1
     limit: int = 0
     """At most so many records; 0: all."""
     retry_s: float = 60.0
