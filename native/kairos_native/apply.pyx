@@ -11,9 +11,11 @@ from kairos_native.counters cimport counters_close, counters_flush, counters_ope
 from kairos_native.dedupe cimport dedupe_drop_before
 from kairos_native.keys cimport *
 from kairos_native.layout cimport *
+from kairos_native.linked cimport linked_record
 from kairos_native.limits cimport *
 from kairos_native.plan cimport plan
 from kairos_native.producer cimport producers_close, producers_flush, producers_open
+from kairos_native.preimage cimport preimages_end
 from kairos_native.scratch cimport scratch_free, scratch_new
 from kairos_native.status cimport *
 from kairos_native.store cimport *
@@ -59,6 +61,7 @@ cdef void apply_close(apply_core* core) noexcept nogil:
     scratch_free(core.work)
     working_close(&core.records)
     producers_close(core.numbers)
+    preimages_end(&core.images, NULL)
     counters_close(core.counts)
     core.tenants = NULL
     core.work = NULL
@@ -252,6 +255,11 @@ cdef int32_t apply_one(apply_core* core, const apply_record* record,
         status = apply_activation(core, record)
     elif record.kind == FRAME_DOCUMENTS:
         status = apply_documents(core, record)
+    elif record.kind == FRAME_LINK:
+        if working_full(&core.records):
+            status = working_flush(&core.records, core.view)
+        if status == STATUS_OK:
+            status = linked_record(core, record, result)
     elif record.kind == FRAME_TENANT:
         apply_tenant(core, record)
     elif record.kind == FRAME_TICK:

@@ -9,8 +9,10 @@ from kairos_native.counters cimport (COUNTER_EVENTS, COUNTER_LATE, COUNTER_TRIGG
                                      counter_add)
 from kairos_native.dedupe cimport dedupe_find, dedupe_keep
 from kairos_native.features cimport *
+from kairos_native.history cimport history_keep
 from kairos_native.keys cimport *
 from kairos_native.layout cimport *
+from kairos_native.linked cimport linked_accounts, linked_event, linked_gather
 from kairos_native.outbox cimport effect_cause, outbox_emit
 from kairos_native.plan cimport plan
 from kairos_native.producer cimport producer_note
@@ -218,38 +220,28 @@ cdef const wire_event* event_scan(apply_core* core, const apply_record* source,
     return memory
 
 
-cdef int32_t event_count(apply_core* core, const apply_record* source,
-                         const event_outcome* result) noexcept nogil:
-    cdef int64_t now_us = core.sink.now_us
-    cdef uint32_t i
-    cdef int32_t status = counter_add(core.counts, source.tenant, COUNTER_EVENTS, source.sequence,
-                                      now_us)
-    if status == STATUS_OK and result.late:
-        status = counter_add(core.counts, source.tenant, COUNTER_LATE, source.sequence, now_us)
-    for i in range(result.trigger_count):
-        if status == STATUS_OK:
-            status = counter_add(core.counts, source.tenant,
-                                 COUNTER_TRIGGER_FIRST + result.image.rules[result.rules[i]].number,
-                                 source.sequence, now_us)
-    core.event_count += 1
-    core.late_count += result.late
-    core.fired_count += result.trigger_count
+# The links that the event makes come before all that it changes, so that its conditions read the
+# group as it is with them. Then the record is loaded again: it may have been marked.
+cdef int32_t event_links(apply_core* core, tenant_state* tenant, const wire_event* event,
+                         const apply_record* source, working_record* place,
+                         kairos_record** record, const uint8_t** before) noexcept nogil:
+    cdef uint32_t changed = 0
+    cdef int32_t status = linked_event(core, tenant, event, source, &changed)
+    if status == STATUS_OK and changed:
+        status = event_load(core, tenant, place, source.sequence, record, before)
     return status
 
 
-# Scans where the check has not kept its scan. Returns NULL for what cannot be applied: only an
-# accepted event is appended, so that this is one that an older version accepted.
-cdef const wire_event* event_scan(apply_core* core, const apply_record* source,
-                                  wire_event* memory) noexcept nogil:
-    cdef wire_fault fault
-    if source.scanned != NULL:
-        return source.scanned
-    core.work.message.used = 0
-    memset(memory, 0, sizeof(wire_event))
-    if wire_scan_event(source.payload, source.payload_size, memory, &core.work.message,
-                       &fault) != STATUS_OK:
-        return NULL
-    return memory
+# What the event changes beside its subject's record: accounts that it names, consents as stated.
+cdef int32_t event_beside(apply_core* core, tenant_state* tenant, const wire_event* event,
+                          const apply_record* source) noexcept nogil:
+    cdef int32_t status = linked_accounts(core, tenant, event, source)
+    core.beside_count += event.consent_count != 0
+    if status == STATUS_OK:
+        status = history_keep(core.view, core.partition, source.tenant, source.subject_id,
+                              source.sequence, source.occurred_us, source.received_us,
+                              tenant.active, event)
+    return status
 
 
 cdef int32_t apply_event(apply_core* core, const apply_record* source,
@@ -286,11 +278,17 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source,
         result.duplicate = 1
         core.duplicate_count += 1
         return STATUS_OK if status > 0 else -status
+    status = event_links(core, tenant, event, source, place, &record, &before)
+    if status != STATUS_OK:
+        return status
     if before != NULL and record.sequence_last >= source.sequence:
-        # A fuzzy checkpoint already holds this change; only the tenant's clock must still follow.
+        # A fuzzy checkpoint already holds this change; what stands beside the record, and the
+        # tenant's clock, must still follow.
         event_follow(tenant, source)
-        return STATUS_OK
-    status = event_timers_before(core, tenant, record, source)
+        return event_beside(core, tenant, event, source)
+    status = linked_gather(core, tenant, source, record)
+    if status == STATUS_OK:
+        status = event_timers_before(core, tenant, record, source)
     if status != STATUS_OK:
         return status
     change_event(tenant, event, source.occurred_us, source.received_us, source.sequence, core.work,
@@ -303,6 +301,6 @@ cdef int32_t apply_event(apply_core* core, const apply_record* source,
         status = event_count(core, source, result)
     if status == STATUS_OK and event.event_id_size:
         status = event_keep_id(core, record, id_key, source, result)
-    if status != STATUS_OK:
-        return status
-    return working_keep(&core.records, place, record)
+    if status == STATUS_OK:
+        status = working_keep(&core.records, place, record)
+    return event_beside(core, tenant, event, source) if status == STATUS_OK else status

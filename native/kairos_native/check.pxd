@@ -65,6 +65,7 @@ cdef struct pending_request:
     uint32_t duplicate_count    # filled by the commit
     uint32_t refusal_count
     uint32_t refusal_capacity
+    uint32_t beside_count       # identifiers and lists of consents: what may be put beside records
     uint32_t tenant
     uint32_t agent_count
     uint8_t kind                # enum kairos_frame_kind

@@ -207,6 +207,7 @@ cdef int32_t check_event(const tenant_state* tenant, scratch* work, normal_tools
         fault.status = status
         return check_refuse(request, event, scanned, &fault)
     event.occurred_us = scanned.occurred_us if scanned.has_occurred else received_us
+    request.beside_count += scanned.identifier_count + (scanned.consent_count != 0)
     # The scan has looked at the form of the identifier, so this cannot fail.
     identifier_id(&tenant.settings, scanned.subject_type, scanned.subject_id,
                   scanned.subject_id_size, event.subject_id)

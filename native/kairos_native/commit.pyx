@@ -92,7 +92,7 @@ cdef uint32_t numbers_max(const plan* image, uint8_t kind) noexcept nogil:
 
 cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
                             uint32_t request_count) noexcept nogil:
-    cdef uint64_t size = 0, view_size = RESERVE_BASE
+    cdef uint64_t size = 0, view_size = RESERVE_BASE, beside = 0
     cdef uint32_t records = 0, events = 0, i, triggers = 0, fired
     cdef uint32_t day_first = UINT32_MAX, day_last = 0, day
     cdef int32_t status
@@ -100,6 +100,8 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
     for i in range(request_count):
         records += requests[i].record_count
         size += requests[i].payload_size
+        beside += (requests[i].record_count if requests[i].kind == FRAME_LINK
+                   else requests[i].beside_count)
         # Decision records stand in the log only.
         if requests[i].kind != FRAME_DECISION:
             view_size += (view_room(requests[i].record_count)
@@ -127,7 +129,7 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
         state.record_capacity = records
     status = log_reserve(state.log, records, size)
     if status == STATUS_OK:
-        status = store_reserve(state.core.view, view_size)
+        status = store_reserve(state.core.view, view_size + beside_room(&state.core, beside))
     for day in range(day_first, day_last + 1):
         if status == STATUS_OK and events:
             status = dedupe_reserve(state.core.ids, day, events, <uint64_t>events * triggers)
@@ -247,6 +249,19 @@ cdef int32_t answer_effect(pending_request* request, const event_outcome* outcom
     return STATUS_OK
 
 
+# What one record did to links; engine_identity.pxi reads it.
+cdef int32_t answer_link(pending_request* request, const event_outcome* outcome) noexcept nogil:
+    cdef output out
+    cdef int32_t status = answer_room(request, 12)
+    if status != STATUS_OK:
+        return status
+    answer_to(request, &out)
+    output_bytes(&out, &outcome.link_id, 8)
+    output_bytes(&out, &outcome.link_status, 4)
+    request.response_size = out.used
+    return STATUS_OK
+
+
 cdef int32_t answer_end(pending_request* request, int64_t now_us) noexcept nogil:
     cdef output out
     cdef int32_t status = answer_room(request, 64)
@@ -330,6 +345,8 @@ cdef int32_t commit_request(commit_state* state, pending_request* request,
             if (status == STATUS_OK
                     and (request.kind == FRAME_ENQUEUE or request.kind == FRAME_OUTCOME)):
                 status = answer_effect(request, &outcome)
+            if status == STATUS_OK and request.kind == FRAME_LINK:
+                status = answer_link(request, &outcome)
         if status != STATUS_OK:
             return status
     return STATUS_OK

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.counters cimport counters
 from kairos_native.dedupe cimport dedupe
 from kairos_native.outbox cimport effect_sink
+from kairos_native.preimage cimport preimages
 from kairos_native.producer cimport producers
 from kairos_native.scratch cimport scratch
 from kairos_native.store cimport store
@@ -37,6 +38,10 @@ cdef struct apply_core:
     uint64_t fired_count
     uint64_t late_count
     uint64_t skipped_count      # quarantined or not applicable
+    uint64_t link_count         # since open: links made; refused ones that events asked for
+    uint64_t link_refused_count
+    uint64_t beside_count       # since open: links changed, accounts and consents put
+    preimages images            # while a checkpoint is being taken
     uint64_t timer_armed_count  # since open: armed or moved by an event
     uint64_t timer_fired_count
     uint64_t timer_cancelled_count

@@ -21,7 +21,8 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 from kairos_native.agents cimport *
 from kairos_native.apply cimport apply_bind, apply_close, apply_flush, apply_open, apply_restore
 from kairos_native.check cimport *
-from kairos_native.checkpoint cimport checkpoint_put, checkpoint_range
+from kairos_native.checkpoint cimport (checkpoint_groups, checkpoint_put, checkpoint_range,
+                                       checkpoint_take)
 from kairos_native.commit cimport *
 from kairos_native.counters cimport (COUNTER_EVENTS, COUNTER_LATE, COUNTER_TRIGGER_FIRST,
                                      COUNTERS_CHUNK)
@@ -29,8 +30,12 @@ from kairos_native.dedupe cimport *
 from kairos_native.decide cimport *
 from kairos_native.features cimport feature_view, record_open_session
 from kairos_native.hash cimport kairos_crc32c, kairos_hash64, kairos_siphash128
-from kairos_native.identifier cimport IDENTIFIER_UNSPECIFIED, identifier_id
-from kairos_native.keys cimport STORED_SIZE, put_big_endian, put_prefix, stored_valid
+from kairos_native.history cimport history_entry
+from kairos_native.identifier cimport (IDENTIFIER_ACCOUNT, IDENTIFIER_UNSPECIFIED, IDENTIFIER_USER,
+                                       identifier_id)
+from kairos_native.identity cimport *
+from kairos_native.keys cimport (STORED_SIZE, SUBJECT_KEY_SIZE, put_big_endian, put_prefix,
+                                 stored_valid, subject_key)
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
@@ -38,9 +43,12 @@ from kairos_native.match cimport match_kernel_best
 from kairos_native.normalise cimport normal_tools_free, normal_tools_new
 from kairos_native.outbox cimport OUTBOX_KEY_SIZE
 from kairos_native.plan cimport plan, plan_free, plan_load, plan_load_bytes
+from kairos_native.preimage cimport preimages_begin, preimages_end
 from kairos_native.profile cimport profile_encode
 from kairos_native.publish cimport *
 from kairos_native.reader cimport *
+from kairos_native.recent cimport RECENT_EVENTS_MAX, recent_read
+from kairos_native.record cimport record_load
 from kairos_native.replay cimport commit_find_skips, commit_replay
 from kairos_native.scratch cimport scratch_fit, scratch_free, scratch_new
 from kairos_native.status cimport *
@@ -54,6 +62,8 @@ cdef enum:
     # number of the event ids in checkpoints; they stand beside the view's databases
     DEDUPE_DATABASE = 100
     DEDUPE_CHUNK_ENTRIES = 65536
+    # asks read_chunk for the records of groups
+    GROUPS_DATABASE = 101
 
 include "engine_names.pxi"
 include "engine_state.pxi"
@@ -63,6 +73,7 @@ include "engine_checkpoint.pxi"
 include "engine_inspection.pxi"
 include "engine_timers.pxi"
 include "engine_effects.pxi"
+include "engine_identity.pxi"
 include "engine_calls.pxi"
 
 COUNTERS = {"events": COUNTER_EVENTS, "late": COUNTER_LATE,
@@ -172,6 +183,8 @@ cdef class Engine(_EngineCalls):
                 "it is rebuilt.",
                 status)
         must(apply_bind(&self.state.core, self.view))
+        self.state.reader = store_reader_new(self.view, &status)
+        must(status)
         self.state.core.ids = self.ids
         if fresh:
             self.restore_checkpoint()

@@ -7,7 +7,7 @@ cdef mark(list requests, bint committed):
         pending.committed = committed
 
 
-cdef class _EngineCalls(_EngineEffects):
+cdef class _EngineCalls(_EngineIdentity):
     cdef Pending check(self, uint32_t tenant, bytes request, int64_t received_us, bint batch):
         cdef Pending pending
         cdef tenant_state state
@@ -187,7 +187,8 @@ cdef class _EngineCalls(_EngineEffects):
         decide_finish(&self.reader.answer, processing_us)
         return self.reader.answer.data[:self.reader.answer.used]
 
-    def profile(self, uint32_t tenant, bytes subject_id, at_us, int64_t now_us):
+    def profile(self, uint32_t tenant, bytes subject_id, at_us, int64_t now_us, *,
+                int identifier_type=0, bint whole=True):
         cdef tenant_state state
         cdef feature_view view
         cdef kairos_record* record
@@ -201,7 +202,7 @@ cdef class _EngineCalls(_EngineEffects):
             raise Refusal(STATUS_TENANT_UNKNOWN)
         if not subject_id:
             raise Refusal(STATUS_SUBJECT_MISSING, "subject_id")
-        status = reader_load(&self.reader, tenant, IDENTIFIER_UNSPECIFIED,
+        status = reader_load(&self.reader, tenant, <uint32_t>identifier_type,
                              <const uint8_t*><const char*>subject_id,
                              <uint32_t>len(subject_id), &state, &applied_sequence, &record,
                              &stored_size, &fault)
@@ -213,6 +214,8 @@ cdef class _EngineCalls(_EngineEffects):
             if state.settings.time_mode == TIME_MODE_LIVE or at_us < state.event_time_us:
                 raise Refusal(STATUS_TIME_NOT_ALLOWED, "at_time_us", str(at_us))
             view.now_us = at_us
+        if whole:
+            record = reader_group(&self.reader, state.active, record)
         if record == NULL:
             raise Refusal(STATUS_SUBJECT_NOT_FOUND, "subject_id")
         view.image = state.active

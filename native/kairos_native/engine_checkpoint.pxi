@@ -89,16 +89,57 @@ cdef class _EngineCheckpoints(_EnginePlans):
         cause beside their subject's record comes after the subjects: a value that is newer than
         the record shows by its own sequence what it has counted or taken already.
         """
-        yield from self.read_moment()
-        for database in (STORE_DOCUMENTS, STORE_PLANS, STORE_IDENTITIES, STORE_SUBJECTS,
-                         STORE_HISTORY, STORE_OUTBOX, STORE_DEAD, STORE_COUNTERS):
-            key = b"\0"
-            while True:
-                count, body, key = self.read_chunk(database, key)
-                if count:
-                    yield database, count, body
-                if not key:
-                    break
+        # Before the position is read: every link made after it must leave an image.
+        preimages_begin(&self.state.core.images)
+        try:
+            moment = self.read_moment()
+            yield from moment
+            for database in (STORE_DOCUMENTS, STORE_PLANS, STORE_IDENTITIES, STORE_SUBJECTS):
+                yield from self.read_chunks(database)
+            yield from self.group_chunks()
+            yield from self.image_chunks(applied_in(moment[0][2]))
+        finally:
+            preimages_end(&self.state.core.images, NULL)
+        for database in (STORE_HISTORY, STORE_OUTBOX, STORE_DEAD, STORE_COUNTERS):
+            yield from self.read_chunks(database)
+
+    def read_chunks(self, database):
+        key = b"\0"
+        while key:
+            count, body, key = self.read_chunk(database, key)
+            if count:
+                yield database, count, body
+
+    # What reads across records is replayed to the same effect only where the records of a group are
+    # of one moment. These copies come behind the plain ones and replace them.
+    def group_chunks(self):
+        key = b"\0"
+        while key:
+            count, body, key = self.read_chunk(GROUPS_DATABASE, key)
+            if count:
+                yield STORE_SUBJECTS, count, body
+
+    # What links have changed since the position, as it was before: identities are of the position,
+    # and records of groups that changed of the moment before. The first image of an entry holds.
+    def image_chunks(self, position):
+        cdef output taken
+        must(preimages_end(&self.state.core.images, &taken))
+        body = taken.data[:taken.used] if taken.data != NULL else b""
+        free(taken.data)
+        first, used = {}, 0
+        while used < len(body):
+            sequence = int.from_bytes(body[used:used + 8], "little")
+            database, key_size, value_size = (
+                int.from_bytes(body[used + at:used + at + 4], "little") for at in (8, 12, 16))
+            end = used + 20 + key_size + value_size
+            if sequence > position:
+                first.setdefault((database, body[used + 20:used + 20 + key_size]),
+                                 body[used + 12:end])
+            used = end
+        for wanted in (STORE_IDENTITIES, STORE_SUBJECTS):
+            entries = [entry for (database, _), entry in first.items() if database == wanted]
+            if entries:
+                yield wanted, len(entries), b"".join(entries)
 
     cdef list read_moment(self):
         """META and PRODUCERS, whole, read in one transaction."""
@@ -147,8 +188,11 @@ cdef class _EngineCheckpoints(_EnginePlans):
         memset(&chunk, 0, sizeof(chunk))
         memcpy(following, <const char*>key, key_size)
         with nogil:
-            status = checkpoint_range(reader, database, database == STORE_META, following,
-                                      &key_size, &chunk, &count)
+            if database == GROUPS_DATABASE:
+                status = checkpoint_groups(reader, following, &key_size, &chunk, &count)
+            else:
+                status = checkpoint_range(reader, database, database == STORE_META, following,
+                                          &key_size, &chunk, &count)
         store_reader_free(reader)
         body = chunk.data[:chunk.used] if chunk.data != NULL else b""
         free(chunk.data)

@@ -45,6 +45,10 @@ cdef struct feature_view:
     uint32_t session_is_new
     # 1: an event takes part (then `before` NULL means the subject was new)
     uint32_t before_valid
+    # 1: `record` and `before` stand for a group; the event's session is looked for in `own_before`
+    uint32_t folded
+    uint32_t reserved
+    const uint8_t* own_before
 
 
 # Counts the event, finds or opens its session, updates every slot whose type and filter fit.

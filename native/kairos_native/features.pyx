@@ -200,6 +200,7 @@ cdef kairos_value read_plain(const feature_view* view, const kairos_record* reco
 cdef kairos_value feature_read(const feature_view* view,
                                const kairos_source* source) noexcept nogil:
     cdef const kairos_record* before = <const kairos_record*>view.before
+    cdef const kairos_record* own
     cdef const kairos_session* session = NULL
     if source.kind == SOURCE_DERIVED:
         return read_derived(view, view.record, view.session, source.id)
@@ -207,8 +208,9 @@ cdef kairos_value feature_read(const feature_view* view,
         return read_plain(view, view.record, view.session, source)
     if not view.before_valid:
         return value_absent()
-    if before != NULL and view.session != NULL:
-        session = record_find_session(before, view.session.ordinal)
+    own = <const kairos_record*>(view.own_before if view.folded else view.before)
+    if own != NULL and view.session != NULL:
+        session = record_find_session(own, view.session.ordinal)
     if source.kind == SOURCE_DERIVED_PREVIOUS:
         return read_derived(view, before, session, source.id)
     return read_slot(view, before, session, source)

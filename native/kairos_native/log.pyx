@@ -98,6 +98,7 @@ cdef struct log_writer:
 
 include "log_recover.pxi"
 include "log_read.pxi"
+include "log_find.pxi"
 
 
 cdef log_writer* log_open(const char* folder, uint16_t partition, uint64_t segment_size,

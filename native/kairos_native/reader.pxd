@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.normalise cimport normal_tools
 from kairos_native.layout cimport kairos_record
+from kairos_native.plan cimport plan
 from kairos_native.publish cimport publication
 from kairos_native.scratch cimport scratch
 from kairos_native.store cimport store_reader
@@ -39,11 +40,17 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
 # Decides a DecideRequest into core.answer and captures its record.
 cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* data, uint32_t size,
                            int64_t now_us, wire_fault* fault) noexcept nogil
-# Loads the subject's record into work.record; *record NULL when it has none. Ends the read
+# Loads the subject's record into work.record; *record NULL when it has none; the other members of
+# its group into work.others. Ends the read
 # transaction it began. `identifier_type`: enum identifier_type, 0 for a user.
 cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier_type,
                          const uint8_t* identifier, uint32_t identifier_size, tenant_state* state,
                          uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
                          wire_fault* fault) noexcept nogil
+# The record that stands for the subject's whole group, which reader_load has gathered; `record` itself
+# for a subject that is not linked.
+#   Owns: valid until the next reader_load
+cdef kairos_record* reader_group(reader_core* core, const plan* image,
+                                 kairos_record* record) noexcept nogil
 # Grows a buffer to hold `size` more bytes.
 cdef int32_t output_room(output* out, size_t size) noexcept nogil

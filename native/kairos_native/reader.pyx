@@ -8,13 +8,16 @@ from kairos_native.change cimport change_event, event_outcome
 from kairos_native.commit cimport clock_us
 from kairos_native.decide cimport *
 from kairos_native.features cimport *
+from kairos_native.fold cimport fold_group
 from kairos_native.hash cimport kairos_siphash128
 from kairos_native.identifier cimport IDENTIFIER_UNSPECIFIED, identifier_id
+from kairos_native.identity cimport identity_source
 from kairos_native.intake cimport (intake_check_decide, intake_check_event, intake_context_fields,
                                    intake_fault)
 from kairos_native.keys cimport SUBJECT_KEY_SIZE, subject_key
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
+from kairos_native.linked cimport linked_others
 from kairos_native.plan cimport plan, plan_find
 from kairos_native.publish cimport publish_begin, publish_read
 from kairos_native.scratch cimport scratch, scratch_fit
@@ -48,12 +51,31 @@ cdef int32_t output_room(output* out, size_t size) noexcept nogil:
     return STATUS_OK
 
 
+# Brings the other members of the subject's group into the scratch, in the same read transaction.
+cdef int32_t reader_gather(reader_core* core, uint32_t tenant, const tenant_state* state,
+                           const uint8_t* subject_id) noexcept nogil:
+    cdef identity_source source
+    memset(&source, 0, sizeof(source))
+    source.reader = core.reader
+    source.tenant = tenant
+    source.partition = core.partition
+    return linked_others(&source, NULL, state.active, subject_id, core.work)
+
+
+cdef kairos_record* reader_group(reader_core* core, const plan* image,
+                                 kairos_record* record) noexcept nogil:
+    if not core.work.others.count:
+        return record
+    return fold_group(image, &core.work.others, record, core.work.fold)
+
+
 cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier_type,
                          const uint8_t* identifier, uint32_t identifier_size, tenant_state* state,
                          uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
                          wire_fault* fault) noexcept nogil:
     cdef uint8_t key[SUBJECT_KEY_SIZE]
     cdef uint8_t subject_id[16]
+    cdef bint linked
     cdef store_value value
     cdef int32_t status = publish_begin(core.published, core.reader, core.partition, tenant, state,
                                         applied_sequence)
@@ -75,6 +97,12 @@ cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier
             status = record_load(state.active, value.data, value.size, core.work.record, record)
         elif status == STATUS_STORE_NOT_FOUND:
             status = STATUS_OK
+    core.work.others.count = 0
+    linked = state.link_count != 0
+    if record[0] != NULL:
+        linked = record[0].flags & RECORD_FLAG_LINKED != 0
+    if status == STATUS_OK and linked:
+        status = reader_gather(core, tenant, state, subject_id)
     store_read_end(core.reader)
     return status if status == STATUS_OK else intake_fault(fault, status, b"", NULL, 0)
 
@@ -276,6 +304,7 @@ cdef int32_t reader_decide(reader_core* core, uint32_t tenant, const uint8_t* da
                                &choice.now_us, fault)
     if status != STATUS_OK:
         return status
+    record = reader_group(core, state.active, record)
     choice.image = state.active
     choice.placement = plan_find(state.active, SPACE_PLACEMENT, request.placement,
                                  request.placement_size)

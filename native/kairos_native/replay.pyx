@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 
 from kairos_native.apply cimport apply_flush, apply_one
 from kairos_native.change cimport event_outcome
-from kairos_native.commit cimport RESERVE_BASE, commit_state, view_room
+from kairos_native.commit cimport RESERVE_BASE, beside_room, commit_state, view_room
 from kairos_native.core cimport apply_record
 from kairos_native.dedupe cimport dedupe_reserve
 from kairos_native.layout cimport *
@@ -22,6 +22,8 @@ cdef enum:
     REPLAY_DAYS_MAX = 2
     # effects that the records of one transaction may have
     REPLAY_EFFECTS_MAX = 2 * KAIROS_EVENT_EFFECTS_MAX
+    # links, accounts and lists of consents that they may change
+    REPLAY_BESIDE_MAX = 512
     # of the greatest effect: whole pages
     EFFECT_ROOM_SIZE = 20480
 
@@ -96,10 +98,13 @@ cdef int32_t replay_record(commit_state* state, replay* run) noexcept nogil:
     return apply_one(&state.core, &source, &outcome) if status == STATUS_OK else status
 
 
-# True when the effects of one more record may not fit the room that the transaction has.
-cdef inline bint effects_full(const commit_state* state, uint64_t emitted_before) noexcept nogil:
+# True when what one more record causes may not fit the room that the transaction has.
+cdef inline bint group_full(const commit_state* state, uint64_t emitted_before,
+                            uint64_t beside_before) noexcept nogil:
     return (state.core.sink.emitted_count - emitted_before + KAIROS_EVENT_EFFECTS_MAX
-            > REPLAY_EFFECTS_MAX)
+            > REPLAY_EFFECTS_MAX
+            or (state.core.beside_count - beside_before + KAIROS_EVENT_IDENTIFIERS_MAX + 1
+                > <uint64_t>REPLAY_BESIDE_MAX))
 
 
 # Applies the records of one transaction. Days of event ids are dropped with a transaction, ten days
@@ -107,9 +112,11 @@ cdef inline bint effects_full(const commit_state* state, uint64_t emitted_before
 # again finds what it found before, it spans two days at most.
 cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
     cdef uint64_t emitted_before = state.core.sink.emitted_count
+    cdef uint64_t beside_before = state.core.beside_count
     cdef uint32_t count = 0, day_first = 0, day
     cdef int32_t status = STATUS_OK
-    while count < KAIROS_COMMIT_RECORDS_MAX and not effects_full(state, emitted_before):
+    while (count < KAIROS_COMMIT_RECORDS_MAX
+            and not group_full(state, emitted_before, beside_before)):
         if run.frame == NULL:
             status = log_next(run.reader, &run.frame, &run.payload)
             if status != STATUS_OK:
@@ -154,6 +161,7 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
         left = log_sequence_last(state.log) - state.core.applied_sequence
         left = min(left, <uint64_t>KAIROS_COMMIT_RECORDS_MAX)
         finished = store_reserve(state.core.view, RESERVE_BASE + view_room(left)
+                                 + beside_room(&state.core, REPLAY_BESIDE_MAX)
                                  + REPLAY_EFFECTS_MAX * EFFECT_ROOM_SIZE)
         if finished == STATUS_OK:
             finished = store_write_begin(state.core.view)

@@ -1,9 +1,18 @@
 # Working memory of one thread, sized to the plan in use,
 # so that a request takes nothing from the heap.
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from kairos_native.layout cimport kairos_value
+from kairos_native.layout cimport kairos_record, kairos_value
+from kairos_native.limits cimport KAIROS_GROUP_MEMBERS_MAX
 from kairos_native.plan cimport plan
 from kairos_native.view cimport arena
+
+
+# The other members of a subject's group that have a record, in ascending order of their ids.
+#   Owns: nothing; the records live in the scratch, or among the working records
+cdef struct fold_others:
+    const kairos_record* records[KAIROS_GROUP_MEMBERS_MAX]
+    uint32_t count
+    uint32_t own_place          # how many of them come before the subject itself
 
 
 cdef struct scratch:
@@ -24,6 +33,16 @@ cdef struct scratch:
     float* biases               # bias of every candidate of the plan, in the plan's order
     uint8_t* record             # KAIROS_RECORD_SIZE_MAX bytes: the record being changed
     uint8_t* before             # the same before the event
+    fold_others others          # of the record being changed; count 0: it stands alone
+    uint8_t* fold               # KAIROS_RECORD_SIZE_MAX bytes: the group's record
+    uint8_t* fold_before        # the same before the event
+    uint8_t* members            # KAIROS_GROUP_MEMBERS_MAX places for records of the group
+
+
+cdef enum:
+    # From one place to the next. Not a power of two: the members of a group are read together, and
+    # equal places in many pages would meet in few lines of the cache.
+    SCRATCH_MEMBER_SIZE = 65536 + 192
 
 
 # Makes zeroed working memory that fits no plan yet; NULL when the machine has none left.

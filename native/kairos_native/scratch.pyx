@@ -4,7 +4,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.layout cimport *
-from kairos_native.limits cimport KAIROS_RECORD_SIZE_MAX
+from kairos_native.limits cimport KAIROS_GROUP_MEMBERS_MAX, KAIROS_RECORD_SIZE_MAX
 from kairos_native.plan cimport plan
 from kairos_native.status cimport STATUS_NO_MEMORY, STATUS_OK
 from kairos_native.view cimport arena
@@ -50,7 +50,13 @@ cdef scratch* scratch_new() noexcept nogil:
     work.message.base = <uint8_t*>lines(work.message.size)
     work.record = <uint8_t*>lines(KAIROS_RECORD_SIZE_MAX)
     work.before = <uint8_t*>lines(KAIROS_RECORD_SIZE_MAX)
-    if work.message.base == NULL or work.record == NULL or work.before == NULL:
+    work.fold = <uint8_t*>lines(KAIROS_RECORD_SIZE_MAX)
+    work.fold_before = <uint8_t*>lines(KAIROS_RECORD_SIZE_MAX)
+    # Not cleared: memory that no group uses is never touched.
+    work.members = <uint8_t*>aligned_alloc(64, <size_t>KAIROS_GROUP_MEMBERS_MAX
+                                           * SCRATCH_MEMBER_SIZE)
+    if (work.message.base == NULL or work.record == NULL or work.before == NULL
+            or work.fold == NULL or work.fold_before == NULL or work.members == NULL):
         scratch_free(work)
         return NULL
     return work
@@ -63,6 +69,9 @@ cdef void scratch_free(scratch* work) noexcept nogil:
     free(work.message.base)
     free(work.record)
     free(work.before)
+    free(work.fold)
+    free(work.fold_before)
+    free(work.members)
     free(work)
 
 

@@ -1,7 +1,7 @@
 # Contract in slots.pxd. A slot's bytes are all zero until its first event;
 # each kind reads that as "no event".
 from libc.stddef cimport size_t
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 from kairos_native.layout cimport *
 from kairos_native.limits cimport KAIROS_SLOT_TEXT_SIZE_MAX
@@ -16,7 +16,6 @@ cdef extern from "compare.h" nogil:
                              const kairos_operand* operand)
 
 cdef extern from "score.h" nogil:
-    double kairos_exp(double x)
     double kairos_add_weighted(double sum, double weight, double value)
 
 
@@ -61,15 +60,6 @@ cdef bint slot_filter_holds(const plan* image, const kairos_slot* slot,
 
 # ---------------------------------------------------------------- numbers
 
-# Sums stop at the bounds of int64: apply is total, and a wrapped sum would change its sign.
-cdef inline int64_t add_saturating(int64_t left, int64_t right) noexcept nogil:
-    if right > 0 and left > INT64_MAX - right:
-        return INT64_MAX
-    if right < 0 and left < INT64_MIN - right:
-        return INT64_MIN
-    return left + right
-
-
 # The value as a double where it is a number.
 cdef inline bint number_of(const kairos_value* value, double* number) noexcept nogil:
     if value.kind == VALUE_DOUBLE:
@@ -79,13 +69,6 @@ cdef inline bint number_of(const kairos_value* value, double* number) noexcept n
         number[0] = <double><int64_t>value.bits
         return True
     return False
-
-
-# What the time between leaves of a decayed value. Product, then negation:
-# the guide fixes the order.
-cdef inline double decay_factor(const kairos_slot* slot, int64_t earlier_us,
-                                int64_t later_us) noexcept nogil:
-    return kairos_exp(-(<double><int64_t>time_span(earlier_us, later_us) * slot.decay_per_us))
 
 
 cdef void decayed_update(uint8_t* bytes, const kairos_slot* slot,
@@ -112,17 +95,11 @@ cdef double decayed_read(const uint8_t* bytes, const kairos_slot* slot,
 
 # ---------------------------------------------------------------- windows
 
-# Moves the ring on to the bucket of `occurred_us` where that is newer, clearing what it passes.
-#   Returns: the event's place in the ring, or -1 when its bucket is no longer kept
-cdef int64_t window_place(uint8_t* bytes, const kairos_slot* slot,
-                          int64_t occurred_us) noexcept nogil:
+cdef void window_advance(uint8_t* bytes, const kairos_slot* slot, int64_t bucket) noexcept nogil:
     cdef int64_t* head = <int64_t*>bytes
     cdef int64_t count = slot.bucket_count
-    cdef int64_t bucket = bucket_of(occurred_us, slot.bucket_us)
     cdef int64_t bucket_size = 4 if slot.kind == SLOT_WINDOW_COUNT else 8
     cdef int64_t newest = max(head[0], 0) - 1, index
-    if bucket < 0:
-        return -1
     if newest < 0:
         head[0] = bucket + 1
     elif bucket > newest:
@@ -132,9 +109,19 @@ cdef int64_t window_place(uint8_t* bytes, const kairos_slot* slot,
             for index in range(newest + 1, bucket + 1):
                 memset(bytes + 8 + index % count * bucket_size, 0, <size_t>bucket_size)
         head[0] = bucket + 1
-    elif newest - bucket >= count:
+
+
+# Moves the ring on to the bucket of `occurred_us` where that is newer, clearing what it passes.
+#   Returns: the event's place in the ring, or -1 when its bucket is no longer kept
+cdef int64_t window_place(uint8_t* bytes, const kairos_slot* slot,
+                          int64_t occurred_us) noexcept nogil:
+    cdef int64_t bucket = bucket_of(occurred_us, slot.bucket_us)
+    if bucket < 0:
         return -1
-    return bucket % count
+    window_advance(bytes, slot, bucket)
+    if (<int64_t*>bytes)[0] - 1 - bucket >= slot.bucket_count:
+        return -1
+    return bucket % slot.bucket_count
 
 
 cdef void window_update(uint8_t* bytes, const kairos_slot* slot, const kairos_value* value,

@@ -21,6 +21,7 @@ cdef struct tenant_state:
     int64_t event_time_us
     uint64_t activation_sequence    # log sequence of the activation of `active`
     uint64_t sequence_last          # log sequence of the record that last changed this state
+    uint64_t link_count             # links of identifiers; 0: nobody needs to look for a group
     uint32_t birth_count
     uint32_t known                  # 0: no such tenant
     uint32_t changed                # enum tenant_change

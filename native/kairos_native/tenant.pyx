@@ -17,6 +17,7 @@ cdef struct tenant_stored:
     kairos_tenant_settings settings
     int64_t event_time_us
     uint64_t activation_sequence
+    uint64_t link_count
     uint8_t plan_id[32]
     uint32_t has_plan
     uint32_t birth_count
@@ -51,6 +52,7 @@ cdef int32_t tenant_restore(tenant_state* tenants, const uint8_t* data, size_t s
     tenant.event_time_us = kept.event_time_us
     memcpy(&tenant.sequence_last, data, 8)
     tenant.activation_sequence = kept.activation_sequence
+    tenant.link_count = kept.link_count
     tenant.births = births
     tenant.birth_count = kept.birth_count
     tenant.known = 1
@@ -92,6 +94,7 @@ cdef int32_t tenant_flush(tenant_state* tenant, store* view, uint16_t partition)
     kept.settings = tenant.settings
     kept.event_time_us = tenant.event_time_us
     kept.activation_sequence = tenant.activation_sequence
+    kept.link_count = tenant.link_count
     kept.birth_count = tenant.birth_count
     if tenant.active != NULL:
         kept.has_plan = 1

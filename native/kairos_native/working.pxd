@@ -28,14 +28,17 @@ cdef struct working_set:
 
 cdef int32_t working_open(working_set* records) noexcept nogil
 cdef void working_close(working_set* records) noexcept nogil
-# True when another subject may not fit: flush first.
+# True when one more record of the log may not fit, with all subjects that it can touch: flush first.
 cdef bint working_full(const working_set* records) noexcept nogil
 # Finds the place of a subject, or takes a new one.
 #   Bounds: not when working_full
 cdef working_record* working_find(working_set* records, const uint8_t* key) noexcept nogil
+# The place of a subject that was found before, or NULL.
+cdef const working_record* working_peek(const working_set* records,
+                                        const uint8_t* key) noexcept nogil
 # Looks up all subjects found so far, in the order of their keys: neighbours share the upper pages
 # of the tree, and the records are on their way into the cache while the first ones are applied.
-#   Bounds: nothing may be written to the view between this and working_flush
+#   Bounds: no subject may be written to the view between this and working_flush
 #   Errors: STATUS_STORE_ERROR
 cdef int32_t working_look_up(working_set* records, store* view) noexcept nogil
 # Copies a changed record into its place.

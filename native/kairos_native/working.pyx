@@ -16,6 +16,8 @@ cdef enum:
     TABLE_SIZE = 16384                      # power of two, load at most three eighths
     SUBJECTS_MAX = 6144
     ARENA_SIZE = 33554432
+    # what one record of the log can touch: its subject, accounts, a group of identifiers
+    RECORD_SUBJECTS_MAX = 96
     SLACK = 192                             # growth that does not move a working copy
     FETCHED_SIZE = 1024                     # of a stored record; most are smaller
 
@@ -46,11 +48,14 @@ cdef void working_close(working_set* records) noexcept nogil:
 
 
 cdef bint working_full(const working_set* records) noexcept nogil:
-    return (records.count >= SUBJECTS_MAX
-            or records.records.size - records.records.used < 2 * KAIROS_RECORD_SIZE_MAX)
+    return (records.count >= SUBJECTS_MAX - RECORD_SUBJECTS_MAX
+            or (records.records.size - records.records.used
+                < <size_t>RECORD_SUBJECTS_MAX * KAIROS_RECORD_SIZE_MAX))
 
 
-cdef working_record* working_find(working_set* records, const uint8_t* key) noexcept nogil:
+# The subject's position in the table, or that where it would stand.
+cdef inline uint32_t working_position(const working_set* records,
+                                      const uint8_t* key) noexcept nogil:
     cdef uint64_t hash
     cdef uint32_t position
     # Subject ids are keyed hashes themselves: their bytes are random enough to be used as they are.
@@ -58,8 +63,21 @@ cdef working_record* working_find(working_set* records, const uint8_t* key) noex
     position = <uint32_t>((hash ^ key[5]) & (TABLE_SIZE - 1))
     while records.table[position].used:
         if memcmp(records.table[position].key, key, SUBJECT_KEY_SIZE) == 0:
-            return &records.table[position]
+            break
         position = (position + 1) & (TABLE_SIZE - 1)
+    return position
+
+
+cdef const working_record* working_peek(const working_set* records,
+                                        const uint8_t* key) noexcept nogil:
+    cdef const working_record* place = &records.table[working_position(records, key)]
+    return place if place.used else NULL
+
+
+cdef working_record* working_find(working_set* records, const uint8_t* key) noexcept nogil:
+    cdef uint32_t position = working_position(records, key)
+    if records.table[position].used:
+        return &records.table[position]
     memcpy(records.table[position].key, key, SUBJECT_KEY_SIZE)
     records.table[position].used = 1
     records.table[position].record = NULL

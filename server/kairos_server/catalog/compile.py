@@ -10,6 +10,7 @@ from .conditions import Conditions
 from .contents import compile_placements
 from .documents import Body, canonical_json
 from .encode import action_blobs, trigger_blob
+from .identity import identity_masks
 from .intake import field_flags, intake_of
 from .lower import ALWAYS, NEVER, Conjunctions, both
 from .model import (
@@ -116,10 +117,12 @@ class Compiler:
         if self._violations:
             raise DocumentsRefused(self._violations)
         registry = self._with_event_types([*rules, *decide.rules])
+        link_types, unique_types = identity_masks(self._policies)
         model = replace(
             self._model(registry, derived, rules, decide.rules, decide.placements),
             timer_rules=tuple(self._timers.rules), timers=self._timers.all(),
             event_effects_max=effects_max,
+            identity_link_types=link_types, identity_unique_types=unique_types,
         )  # fmt: skip
         return Compiled(model, registry, tuple(self._warnings), self._texts)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from .delivery import delivery_policy
+from .identity import identity_policy
 from .shapes import Fields, PolicyDocument
 from .violations import Reason, nearest
 
@@ -30,6 +31,7 @@ def documents_policy(fields: Fields) -> Mapping[str, Any]:
 POLICIES: Final[dict[str, Callable[[Fields], Mapping[str, Any]]]] = {
     "documents": documents_policy,
     "delivery": delivery_policy,
+    "identity": identity_policy,
 }
 """Id of a policy document -> its reader. Faults go to the places of the fields."""
 
