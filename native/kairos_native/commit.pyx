@@ -17,6 +17,7 @@ from kairos_native.limits cimport *
 from kairos_native.log cimport *
 from kairos_native.plan cimport plan
 from kairos_native.publish cimport publish_write
+from kairos_native.room cimport room_effect, room_timers
 from kairos_native.status cimport *
 from kairos_native.store cimport (store_dirty_size, store_reserve, store_write_abort,
                                   store_write_begin, store_write_commit)
@@ -25,8 +26,6 @@ from kairos_native.view cimport output, output_bytes, output_uint
 
 cdef enum:
     DESCRIPTION_SIZE_MAX = 512
-    # an effect in the view but for its action: header, identifier, key, its share of branch pages
-    EFFECT_OVERHEAD_SIZE = 576
     LOOK_AHEAD = 4                  # events between sending for an id's place and asking for it
 
 cdef int64_t DAY_US = 86400000000
@@ -69,15 +68,11 @@ cdef void clock_anchor(int64_t offset_us) noexcept nogil:
 
 
 # ---------------------------------------------------------------- room
-# Bytes that the effects of so many events can dirty: their keys ascend, so that pages are filled
-# from the end, at least by half, and what does not fit half a page has whole pages of its own.
+# Bytes that the effects of so many events can dirty.
 cdef uint64_t effects_room(const plan* image, uint64_t event_count) noexcept nogil:
-    cdef uint64_t size
     if image == NULL or not image.header.event_effects_max:
         return 0
-    size = EFFECT_OVERHEAD_SIZE + image.effect_size_max
-    size = 2 * size if 2 * size < RECORD_PAGE_SIZE else size + RECORD_PAGE_SIZE
-    return event_count * image.header.event_effects_max * size
+    return event_count * image.header.event_effects_max * room_effect(image)
 
 
 # Numbers that the tables of ids keep with one record.
@@ -97,7 +92,9 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
     cdef uint32_t day_first = UINT32_MAX, day_last = 0, day
     cdef int32_t status
     cdef void* grown
+    cdef int64_t received_us = log_received_last(state.log)
     for i in range(request_count):
+        received_us = max(received_us, requests[i].received_us)
         records += requests[i].record_count
         size += requests[i].payload_size
         beside += (requests[i].record_count if requests[i].kind == FRAME_LINK
@@ -129,7 +126,9 @@ cdef int32_t commit_reserve(commit_state* state, pending_request** requests,
         state.record_capacity = records
     status = log_reserve(state.log, records, size)
     if status == STATUS_OK:
-        status = store_reserve(state.core.view, view_size + beside_room(&state.core, beside))
+        status = store_reserve(state.core.view, view_size + beside_room(&state.core, beside)
+                               + room_timers(&state.core, state.reader, requests, request_count,
+                                             received_us))
     for day in range(day_first, day_last + 1):
         if status == STATUS_OK and events:
             status = dedupe_reserve(state.core.ids, day, events, <uint64_t>events * triggers)

@@ -48,6 +48,7 @@ cdef struct apply_core:
     # due, but retired by a plan, or what must still hold did not
     uint64_t timer_dropped_count
     uint64_t timer_refused_count    # for want of room: each subject keeps so many
+    uint64_t timer_put_count        # puts and deletes in TIMERS
 
 # One record as the log gives it.
 cdef struct apply_record:

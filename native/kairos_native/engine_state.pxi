@@ -23,6 +23,9 @@ cdef class _EngineState:
         if self.reader.reader != NULL:
             store_reader_free(self.reader.reader)
             self.reader.reader = NULL
+        if self.state.reader != NULL:
+            store_reader_free(self.state.reader)
+            self.state.reader = NULL
         normal_tools_free(&self.reader.normal)
         scratch_free(self.reader.work)
         self.reader.work = NULL

@@ -12,6 +12,7 @@ from kairos_native.dedupe cimport dedupe_reserve
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
+from kairos_native.room cimport ROOM_REPLAY_PUTS, room_replay
 from kairos_native.status cimport *
 from kairos_native.store cimport (store_reserve, store_write_abort, store_write_begin,
                                   store_write_commit)
@@ -107,12 +108,19 @@ cdef inline bint group_full(const commit_state* state, uint64_t emitted_before,
                 > <uint64_t>REPLAY_BESIDE_MAX))
 
 
+# The tick that comes next, or NULL.
+cdef inline const kairos_frame* run_tick(const replay* run) noexcept nogil:
+    return run.frame if run.frame != NULL and run.frame.kind == FRAME_TICK else NULL
+
+
 # Applies the records of one transaction. Days of event ids are dropped with a transaction, ten days
 # behind its last record, and each record looks back eight: so that a transaction that is replayed
 # again finds what it found before, it spans two days at most.
 cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
     cdef uint64_t emitted_before = state.core.sink.emitted_count
     cdef uint64_t beside_before = state.core.beside_count
+    cdef uint64_t puts_before = state.core.timer_put_count
+    cdef bint alone = run.frame != NULL and run.frame.kind == FRAME_TICK
     cdef uint32_t count = 0, day_first = 0, day
     cdef int32_t status = STATUS_OK
     while (count < KAIROS_COMMIT_RECORDS_MAX
@@ -122,6 +130,9 @@ cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
             if status != STATUS_OK:
                 run.frame = NULL
                 break
+        # A tick has a transaction of its own: it changes many subjects.
+        if (run.frame.kind == FRAME_TICK) != alone:
+            break
         run.failed_sequence[0] = run.frame.sequence
         if run.frame.semantics_version != KAIROS_SEMANTICS_VERSION:
             return STATUS_LOG_SEMANTICS
@@ -138,8 +149,12 @@ cdef int32_t replay_group(commit_state* state, replay* run) noexcept nogil:
         status = replay_record(state, run)
         if status != STATUS_OK:
             return status
+        # A new plan may cause more than there is room for.
+        alone = alone or run.frame.kind == FRAME_ACTIVATION
         run.frame = NULL
         count += 1
+        if alone or state.core.timer_put_count - puts_before > ROOM_REPLAY_PUTS:
+            break
     run.marker[0] = 0
     return status
 
@@ -162,7 +177,8 @@ cdef int32_t commit_replay(commit_state* state, const char* folder, uint64_t* ma
         left = min(left, <uint64_t>KAIROS_COMMIT_RECORDS_MAX)
         finished = store_reserve(state.core.view, RESERVE_BASE + view_room(left)
                                  + beside_room(&state.core, REPLAY_BESIDE_MAX)
-                                 + REPLAY_EFFECTS_MAX * EFFECT_ROOM_SIZE)
+                                 + REPLAY_EFFECTS_MAX * EFFECT_ROOM_SIZE
+                                 + room_replay(&state.core, state.reader, run_tick(&run)))
         if finished == STATUS_OK:
             finished = store_write_begin(state.core.view)
         if finished != STATUS_OK:

@@ -54,10 +54,12 @@ cdef int32_t entry_move(timer_scene* scene, kairos_entry* entry, int64_t due_us)
     if place.index_due_us != INT64_MAX:
         entry_tick(scene.subject_id, entry, place.index_due_us, &tick)
         timer_key(key, core.partition, core.sink.tenant, &tick)
+        core.timer_put_count += 1
         status = store_delete(core.view, STORE_TIMERS, key, TIMER_KEY_SIZE)
     if status == STATUS_OK and due_us != INT64_MAX:
         entry_tick(scene.subject_id, entry, due_us, &tick)
         timer_key(key, core.partition, core.sink.tenant, &tick)
+        core.timer_put_count += 1
         status = index_put(core.view, key)
     place.index_due_us = due_us
     entry_set_place(entry, &place)
