@@ -22,7 +22,7 @@ COUNTERS: Final[dict[str, int]]
 OUTCOMES: Final[dict[str, int]]
 """Kind of an outcome -> number: acked, failed, dead, replayed, discarded."""
 
-EffectTuple = tuple[
+_EffectTuple = tuple[
     int, int, bytes, bytes, int, bytes, bytes, bytes,
     int, int, int, int, int, int, int, int, int, int,
 ]  # fmt: skip
@@ -290,13 +290,13 @@ class Engine:
         """
     def effects(
         self, tenant: int, after: tuple[int, int] = (0, 0), limit: int = 1000, dead: bool = False
-    ) -> list[EffectTuple]:
+    ) -> list[_EffectTuple]:
         """Pending or dead effects behind an id, in the order of ids, at most 4,096. New effects are
         always at the end. Any thread.
         """
     def effects_at(
         self, tenant: int, ids: Iterable[tuple[int, int]], dead: bool = False
-    ) -> list[EffectTuple | None]:
+    ) -> list[_EffectTuple | None]:
         """The effects with these ids; None where there is none. Any thread."""
     def effects_made(self) -> int:
         """How many effects became pending since the engine was opened; grows whenever there is

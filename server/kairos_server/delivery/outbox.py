@@ -1,12 +1,11 @@
 """The pending effects of one tenant as workers see them: a window of the outbox, and the leases."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from kairos_native.engine import OUTCOMES, Pending
-from kairos_native.engine import EffectTuple as EngineRow
 
 from kairos_server.delivery.entry import Entry, EntryState
 from kairos_server.delivery.index import EffectChoice, EffectIndex
@@ -16,16 +15,19 @@ from kairos_server.delivery.row import EffectId, EffectRow
 
 READ_ROWS = 1_000
 
+EngineRow = tuple[Any, ...]
+"""The fields of an EffectRow, in order."""
+
 
 class OutboxEngine(Protocol):
     """What delivery needs of kairos_native.engine.Engine; see engine.pyi."""
 
     def effects(
         self, tenant: int, after: EffectId = ..., limit: int = ..., dead: bool = ...
-    ) -> list[EngineRow]: ...
+    ) -> Sequence[EngineRow]: ...
     def effects_at(
         self, tenant: int, ids: list[EffectId], dead: bool = ...
-    ) -> list[EngineRow | None]: ...
+    ) -> Sequence[EngineRow | None]: ...
     def outcomes(
         self, tenant: int, rows: list[tuple[int, int, int, int, bytes]], now_us: int
     ) -> Pending: ...

@@ -11,7 +11,7 @@ EffectId = tuple[int, int]
 
 
 class EffectRow(NamedTuple):
-    """The fields of kairos_native.engine.EffectTuple, by name. Units: times in microseconds."""
+    """An effect as Engine.effects reads it, by name. Units: times in microseconds."""
 
     sequence: int
     ordinal: int
