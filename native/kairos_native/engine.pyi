@@ -174,6 +174,12 @@ class Engine:
         `now_us` for a live tenant, by its event time for an event-time tenant. None when it has
         come for none. Of two that are made before either is committed, the later changes nothing.
         """
+    def evaluate_trial(self, tenant: int, image: bytes, request: bytes, now_us: int) -> bytes:
+        """Answers an EvaluateRequest as if the plan of the image were active; `plan_id` of the
+        answer is that plan's. Features that the active plan does not keep are incomplete.
+
+        Cost: verifies the image. Errors: Refusal as `evaluate`; EngineError for a bad image.
+        """
     def set_clock(self, offset_us: int) -> None:
         """Says what is to be added to CLOCK_BOOTTIME for the server's present, by which processing
         times are measured; of the whole process.

@@ -28,7 +28,7 @@ from kairos_native.counters cimport (COUNTER_EVENTS, COUNTER_LATE, COUNTER_TRIGG
                                      COUNTERS_CHUNK)
 from kairos_native.dedupe cimport *
 from kairos_native.decide cimport *
-from kairos_native.features cimport feature_view, record_open_session
+from kairos_native.features cimport feature_view, record_open_session, slot_birth
 from kairos_native.hash cimport kairos_crc32c, kairos_hash64, kairos_siphash128
 from kairos_native.history cimport history_entry
 from kairos_native.identifier cimport (IDENTIFIER_ACCOUNT, IDENTIFIER_UNSPECIFIED, IDENTIFIER_USER,

@@ -121,6 +121,40 @@ cdef class _EngineCalls(_EngineIdentity):
                                              <const uint8_t*><const char*>request,
                                              <uint32_t>len(request), now_us, &fault), &fault)
 
+    def evaluate_trial(self, uint32_t tenant, bytes image, bytes request, int64_t now_us):
+        cdef int32_t status = STATUS_OK
+        cdef bytes message = bytes(MESSAGE_SIZE)
+        cdef tenant_state state
+        cdef slot_birth* births
+        cdef plan* trial
+        cdef uint32_t i
+        self.alive()
+        self.tenant_known(tenant, &state)
+        trial = plan_load_bytes(<const uint8_t*><const char*>image, len(image), &status,
+                                <char*>message, MESSAGE_SIZE)
+        if trial == NULL:
+            raise EngineError(fault_text(message) or STATUS_NAMES.get(status, ""), status)
+        births = <slot_birth*>malloc((trial.slot_count + 1) * sizeof(slot_birth))
+        if births == NULL:
+            plan_free(trial)
+            raise MemoryError
+        for i in range(trial.slot_count):
+            if i < state.birth_count:
+                births[i] = state.births[i]
+            else:
+                # As if the plan were activated now: nobody who is known has a history of it.
+                births[i].sequence = self.published.applied_sequence
+                births[i].complete_from_us = now_us + state.settings.ahead_us_max + 1
+        self.reader.trial = trial
+        self.reader.trial_births = births
+        try:
+            return self.evaluate(tenant, request, now_us)
+        finally:
+            self.reader.trial = NULL
+            self.reader.trial_births = NULL
+            free(births)
+            plan_free(trial)
+
     def set_clock(self, int64_t offset_us):
         clock_anchor(offset_us)
 

@@ -2,6 +2,7 @@
 # The event loop's thread only; no Python.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.normalise cimport normal_tools
+from kairos_native.features cimport slot_birth
 from kairos_native.layout cimport kairos_record
 from kairos_native.plan cimport plan
 from kairos_native.publish cimport publication
@@ -27,6 +28,9 @@ cdef struct reader_core:
     normal_tools normal
     uint64_t decision_count     # since open; with the epoch the seed of decision ids
     uint64_t records_lost       # captured while the buffer could not grow
+    # while a plan is tried out, in place of the active plan and its slot births; else NULL
+    const void* trial             # a plan
+    const slot_birth* trial_births
     uint32_t writer_epoch
     uint32_t kernel
     uint16_t partition

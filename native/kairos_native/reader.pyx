@@ -69,6 +69,12 @@ cdef kairos_record* reader_group(reader_core* core, const plan* image,
     return fold_group(image, &core.work.others, record, core.work.fold)
 
 
+cdef void reader_try(const reader_core* core, tenant_state* state) noexcept nogil:
+    if core.trial != NULL and state.known:
+        state.active = <const plan*>core.trial
+        state.births = core.trial_births
+
+
 cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier_type,
                          const uint8_t* identifier, uint32_t identifier_size, tenant_state* state,
                          uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
@@ -82,6 +88,7 @@ cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier
     record[0] = NULL
     if status != STATUS_OK:
         return intake_fault(fault, status, b"", NULL, 0)
+    reader_try(core, state)
     if state.active == NULL:
         status = STATUS_PLAN_MISSING if state.known else STATUS_TENANT_UNKNOWN
     else:
@@ -201,6 +208,7 @@ cdef int32_t reader_evaluate(reader_core* core, uint32_t tenant, const uint8_t* 
     cdef int64_t occurred_us
     cdef int32_t status
     publish_read(core.published, tenant, &state)
+    reader_try(core, &state)
     if state.active == NULL:
         return intake_fault(fault, STATUS_PLAN_MISSING if state.known else STATUS_TENANT_UNKNOWN,
                             b"", NULL, 0)

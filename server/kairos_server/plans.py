@@ -14,6 +14,7 @@ from kairos_server.administration import (
     Actor,
     DocumentStore,
     Edit,
+    Firings,
     PlanRow,
     row_read,
 )
@@ -45,9 +46,11 @@ class Plans:
 
     def __init__(self, engine: Engine, submit: Submit) -> None:
         self._engine = engine
-        self._submit = submit
+        self.submit = submit
+        """Commits one record of an administrative act."""
         self._policies: dict[int, tuple[bytes, Mapping[str, Mapping[str, Any]]]] = {}
         self.documents = DocumentStore(engine, submit, self._versions_kept)
+        self.firings = Firings(engine, submit)
 
     async def apply(
         self, tenant: int, documents: Sequence[DocumentInput], removed: Sequence[str], *,
@@ -142,7 +145,7 @@ class Plans:
         async with state.lock:
             entry = state.audit.entry(actor, action, resource, details=details)
             entries = [(entry.key, entry.to_json())]
-            await self._submit(self._engine.documents(tenant, entries, actor.now_us))
+            await self.submit(self._engine.documents(tenant, entries, actor.now_us))
         return entry.entry_id
 
     async def audit_entries(
@@ -179,7 +182,7 @@ class Plans:
         if self._engine.active_plan(tenant) != plan_id:
             state = await self.documents.state(tenant)
             entry = state.audit.entry(actor, action, f"plans/{plan_id.hex()}")
-            await self._submit(
+            await self.submit(
                 self._engine.activation(
                     tenant, plan_id, actor.now_us, [(entry.key, entry.to_json())]
                 )

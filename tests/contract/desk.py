@@ -13,7 +13,10 @@ from kairos.v1 import (
     audit_service_pb2,
     document_pb2,
     document_service_pb2,
+    event_pb2,
+    ingest_service_pb2,
     plan_service_pb2,
+    trigger_service_pb2,
 )
 from kairos_native.engine import Engine
 from kairos_server.errors import Refused
@@ -24,6 +27,7 @@ from kairos_server.rpc.audit_service import AuditService
 from kairos_server.rpc.call import Call
 from kairos_server.rpc.document_service import DocumentService
 from kairos_server.rpc.plan_service import PlanService
+from kairos_server.rpc.trigger_service import TriggerService
 from kairos_server.telemetry import Telemetry
 from unit.server_fakes import limits
 
@@ -31,8 +35,8 @@ TENANT = 3
 OTHER = 4
 KEY = "kairos_desk"
 OTHER_KEY = "kairos_other"
-START_US = 1_700_000_000_000_000
-MODULES = (audit_service_pb2, document_service_pb2, plan_service_pb2)
+START_US = 1_710_000_000_000_000
+MODULES = (audit_service_pb2, document_service_pb2, plan_service_pb2, trigger_service_pb2)
 
 
 def trigger(document_id: str, condition: str = "true", **fields: object) -> document_pb2.Document:
@@ -72,6 +76,13 @@ class Desk:
         assert self.engine.figures()["applied_sequence"] == before, "a refusal wrote something"
         return error.value
 
+    async def ingest(self, *events: event_pb2.Event) -> None:
+        """Ingests events, one record each."""
+        for event in events:
+            message = ingest_service_pb2.IngestRequest(event=event)
+            pending = self.engine.check_ingest(TENANT, message.SerializeToString(), self.now_us)
+            await self.plans.submit(pending)
+
     async def put(self, document: document_pb2.Document, **fields):
         """PutDocument."""
         return await self.call("PutDocument", document=document, **fields)
@@ -98,6 +109,7 @@ async def desk(folder: Path, **changes: int):
         *PlanService(plans, bounds).methods(),
         *DocumentService(plans, bounds).methods(),
         *AuditService(plans, bounds).methods(),
+        *TriggerService(engine, plans, bounds).methods(),
     )
     try:
         yield Desk(engine, plans, gate, table)

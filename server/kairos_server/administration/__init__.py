@@ -4,6 +4,7 @@ from .acts import Actor, AuditEntry, entry_key, key_before
 from .diff import Content, DocumentDiff, PathDiff, documents_diff
 from .drafts import draft_delete, draft_put
 from .edits import Edit, Heads, Outcome, Revision
+from .firings import Fired, Firings, Period, TriggerTotal
 from .requests import request_id_check
 from .rows import PLAN_PREFIX, PlanRow, row_read
 from .store import DocumentStore
@@ -18,11 +19,15 @@ __all__ = [
     "DocumentDiff",
     "DocumentStore",
     "Edit",
+    "Fired",
+    "Firings",
     "Heads",
     "Outcome",
     "PathDiff",
+    "Period",
     "PlanRow",
     "Revision",
+    "TriggerTotal",
     "Version",
     "documents_diff",
     "draft_delete",

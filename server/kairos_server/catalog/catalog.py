@@ -13,7 +13,7 @@ from .compile import Compiled, compile_documents
 from .documents import KINDS, Body, DocumentInput, canonical_json, read_body
 from .model import PlanModel, SlotKind
 from .registry import Registry
-from .schema import EVENT_FIELDS
+from .schema import EVENT_FIELDS, canonical_name
 from .shapes import identity
 from .violations import DocumentsRefused, Fault, Place, Reason, Violation, nearest
 
@@ -187,6 +187,16 @@ class Catalog:
         catalog = replace(self, documents=documents, registry=compiled.registry)
         return Applied(compiled.model, entries, list(compiled.warnings), catalog)
 
+    def with_documents(self, documents: Mapping[str, StoredDocument]) -> "Catalog":
+        """Returns these documents in place of all, not yet compiled."""
+        return replace(self, documents=documents)
+
+    def trait_names(self) -> frozenset[str]:
+        """Returns the traits that the schema has."""
+        schema = self.documents.get("schema/main")
+        traits = schema.body.get("traits") if schema else None
+        return frozenset(map(canonical_name, traits)) if isinstance(traits, dict) else frozenset()
+
     def without(self, names: Iterable[str]) -> "Catalog":
         """Returns the documents that are not of these names, not yet compiled."""
         gone = set(names)
@@ -206,6 +216,21 @@ class Catalog:
         """
         bodies = {name: document.body for name, document in self.documents.items()}
         return compile_documents(self.tenant, bodies, self.registry, self._parser)
+
+    def trial(self, name: str, body: Body) -> Compiled:
+        """Returns a plan that has one trigger only: the given one, over the schema, the scores and
+        the features of these documents, whose numbers it shares.
+
+        Cost: that of one document; any thread, because the parser is its own
+        Errors: DocumentsRefused
+        """
+        kinds = ("schema/", "score/", "feature/")
+        bodies = {
+            other: document.body
+            for other, document in self.documents.items()
+            if other.startswith(kinds)
+        }
+        return compile_documents(self.tenant, {**bodies, name: body}, self.registry, Parser())
 
     def _check_removed(
         self, removed: Sequence[str], inputs: Mapping[str, Any], violations: list[Violation]

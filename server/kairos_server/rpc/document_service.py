@@ -1,13 +1,12 @@
 """kairos.v1.DocumentService: documents put and removed one by one, their drafts and history."""
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable
 
 from kairos.v1 import document_pb2 as documents
 from kairos.v1 import document_service_pb2 as service
 
 from kairos_server.administration import Edit, Outcome, Version, draft_delete, draft_put
-from kairos_server.catalog import DocumentsRefused, StoredDocument
+from kairos_server.catalog import StoredDocument
 from kairos_server.errors import Refused
 from kairos_server.limits import Limits
 from kairos_server.plans import Plans
@@ -19,10 +18,9 @@ from kairos_server.rpc.document_messages import (
     document_message,
     state_of,
 )
-from kairos_server.rpc.guard import refusals
 from kairos_server.rpc.masks import mask_check, masked
 from kairos_server.rpc.pages import page_read, page_token
-from kairos_server.rpc.requests import actor_of, documents_refused, inputs_of, parsed, required
+from kairos_server.rpc.requests import actor_of, edit_once, inputs_of, parsed, required, warnings_of
 
 SERVICE = "kairos.v1.DocumentService"
 _LISTED, _HISTORY = f"{SERVICE}/documents", f"{SERVICE}/versions"
@@ -84,7 +82,7 @@ class DocumentService:
                 return await draft_put(self._store, call.tenant, edit)
             return await self._store.run(call.tenant, edit)
 
-        return await self._once(call, edit, act)
+        return await edit_once(self._store, call, edit, act)
 
     async def _delete(self, request: bytes, call: Call) -> bytes:
         message = parsed(service.DeleteDocumentRequest, request)
@@ -123,7 +121,7 @@ class DocumentService:
                 return await draft_delete(self._store, call.tenant, name, edit)
             return await self._store.run(call.tenant, edit)
 
-        return await self._once(call, edit, act)
+        return await edit_once(self._store, call, edit, act)
 
     async def _get(self, request: bytes, call: Call) -> bytes:
         message = parsed(service.GetDocumentRequest, request)
@@ -197,18 +195,6 @@ class DocumentService:
             )
         return response.SerializeToString()
 
-    async def _once(self, call: Call, edit: Edit, act: Callable[[], Awaitable[Outcome]]) -> bytes:
-        async def answered() -> bytes:
-            outcome = await act()
-            assert edit.respond is not None
-            return edit.response or edit.respond(outcome)
-
-        try:
-            with refusals():
-                return await self._store.once(call.tenant, edit.actor, answered)
-        except DocumentsRefused as refused:
-            raise documents_refused(refused) from None
-
 
 def name_of(kind: str, document_id: str) -> str:
     """Returns `kind/id` of a request.
@@ -216,10 +202,3 @@ def name_of(kind: str, document_id: str) -> str:
     Errors: Refused(FIELD_REQUIRED)
     """
     return f"{required('kind', kind)}/{required('document_id', document_id)}"
-
-
-def warnings_of(outcome: Outcome, name: str) -> list[str]:
-    """Returns the warnings of a plan that speak of one document; all of a draft's."""
-    if outcome.row is None:
-        return list(outcome.warnings)
-    return [text for text in outcome.warnings if text.startswith(f"{name}:")]

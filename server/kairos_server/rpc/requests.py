@@ -1,18 +1,25 @@
 """What the services of administration read of every request: message, caller, bounds."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from kairos.v1 import document_pb2
 
-from kairos_server.administration import Actor, request_id_check
+from kairos_server.administration import (
+    Actor,
+    DocumentStore,
+    Edit,
+    Outcome,
+    request_id_check,
+)
 from kairos_server.catalog import DocumentInput, DocumentsRefused
 from kairos_server.errors import Refused, Violation
 from kairos_server.limits import Limits
 from kairos_server.rpc.auth import key_id
 from kairos_server.rpc.call import Call
+from kairos_server.rpc.guard import refusals
 
 _M = TypeVar("_M", bound=Message)
 
@@ -97,6 +104,33 @@ def required(field: str, value: str) -> str:
     if not value:
         raise Refused("FIELD_REQUIRED", field)
     return value
+
+
+async def edit_once(
+    store: DocumentStore, call: Call, edit: Edit, act: Callable[[], Awaitable[Outcome]]
+) -> bytes:
+    """Returns the answer of an edit; the first one, where the request is a repeat.
+
+    Errors: Refused
+    """
+
+    async def answered() -> bytes:
+        outcome = await act()
+        assert edit.respond is not None
+        return edit.response or edit.respond(outcome)
+
+    try:
+        with refusals():
+            return await store.once(call.tenant, edit.actor, answered)
+    except DocumentsRefused as refused:
+        raise documents_refused(refused) from None
+
+
+def warnings_of(outcome: Outcome, name: str) -> list[str]:
+    """Returns the warnings of a plan that speak of one document; all of a draft's."""
+    if outcome.row is None:
+        return list(outcome.warnings)
+    return [text for text in outcome.warnings if text.startswith(f"{name}:")]
 
 
 def documents_refused(refused: DocumentsRefused) -> Refused:

@@ -1338,13 +1338,62 @@ class SubscribeService:
 
 
 class TriggerService:
-    """Evaluates triggers."""
+    """Manages, executes and watches triggers.
+
+    A trigger is a document of kind `trigger` in typed form: DocumentService shows the same
+    document, history and etags.
+    """
 
     def __init__(self, calls: Calls) -> None:
         self._evaluate = calls.unary(
             "/kairos.v1.TriggerService/Evaluate",
             trigger_service_pb2.EvaluateRequest,
             trigger_service_pb2.EvaluateResponse,
+        )
+        self._create_trigger = calls.unary(
+            "/kairos.v1.TriggerService/CreateTrigger",
+            trigger_service_pb2.CreateTriggerRequest,
+            trigger_service_pb2.CreateTriggerResponse,
+        )
+        self._get_trigger = calls.unary(
+            "/kairos.v1.TriggerService/GetTrigger",
+            trigger_service_pb2.GetTriggerRequest,
+            trigger_service_pb2.GetTriggerResponse,
+        )
+        self._update_trigger = calls.unary(
+            "/kairos.v1.TriggerService/UpdateTrigger",
+            trigger_service_pb2.UpdateTriggerRequest,
+            trigger_service_pb2.UpdateTriggerResponse,
+        )
+        self._delete_trigger = calls.unary(
+            "/kairos.v1.TriggerService/DeleteTrigger",
+            trigger_service_pb2.DeleteTriggerRequest,
+            trigger_service_pb2.DeleteTriggerResponse,
+        )
+        self._list_triggers = calls.unary(
+            "/kairos.v1.TriggerService/ListTriggers",
+            trigger_service_pb2.ListTriggersRequest,
+            trigger_service_pb2.ListTriggersResponse,
+        )
+        self._execute_trigger = calls.unary(
+            "/kairos.v1.TriggerService/ExecuteTrigger",
+            trigger_service_pb2.ExecuteTriggerRequest,
+            trigger_service_pb2.ExecuteTriggerResponse,
+        )
+        self._test_trigger = calls.unary(
+            "/kairos.v1.TriggerService/TestTrigger",
+            trigger_service_pb2.TestTriggerRequest,
+            trigger_service_pb2.TestTriggerResponse,
+        )
+        self._monitor_trigger = calls.unary(
+            "/kairos.v1.TriggerService/MonitorTrigger",
+            trigger_service_pb2.MonitorTriggerRequest,
+            trigger_service_pb2.MonitorTriggerResponse,
+        )
+        self._get_trigger_performance = calls.unary(
+            "/kairos.v1.TriggerService/GetTriggerPerformance",
+            trigger_service_pb2.GetTriggerPerformanceRequest,
+            trigger_service_pb2.GetTriggerPerformanceResponse,
         )
 
     async def evaluate(
@@ -1367,6 +1416,266 @@ class TriggerService:
             trigger_ids=trigger_ids,
         )
         return await self._evaluate(made, timeout)
+
+    async def create_trigger(
+        self,
+        request: trigger_service_pb2.CreateTriggerRequest | None = None,
+        *,
+        trigger: trigger_service_pb2.Trigger | None = None,
+        validate_only: bool | None = None,
+        author: str | None = None,
+        note: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.CreateTriggerResponse:
+        """Creates a trigger, active at once.
+
+        Idempotent by `request_id`. Errors: INVALID_ARGUMENT (DOCUMENT_INVALID, FIELD_REQUIRED,
+        REQUEST_ID_INVALID, REQUEST_ID_REUSED), ALREADY_EXISTS (DOCUMENT_EXISTS).
+        """
+        made = requested(
+            trigger_service_pb2.CreateTriggerRequest,
+            request,
+            trigger=trigger,
+            validate_only=validate_only,
+            author=author,
+            note=note,
+            request_id=request_id,
+        )
+        return await self._create_trigger(made, timeout)
+
+    async def get_trigger(
+        self,
+        request: trigger_service_pb2.GetTriggerRequest | None = None,
+        *,
+        trigger_id: str | None = None,
+        read_mask: field_mask_pb2.FieldMask | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.GetTriggerResponse:
+        """Returns a trigger.
+
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN), INVALID_ARGUMENT (FIELD_MASK_INVALID).
+        """
+        made = requested(
+            trigger_service_pb2.GetTriggerRequest,
+            request,
+            trigger_id=trigger_id,
+            read_mask=read_mask,
+        )
+        return await self._get_trigger(made, timeout)
+
+    async def update_trigger(
+        self,
+        request: trigger_service_pb2.UpdateTriggerRequest | None = None,
+        *,
+        trigger: trigger_service_pb2.Trigger | None = None,
+        update_mask: field_mask_pb2.FieldMask | None = None,
+        validate_only: bool | None = None,
+        author: str | None = None,
+        note: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.UpdateTriggerResponse:
+        """Changes fields of a trigger; what the mask does not name keeps its spelling.
+
+        Idempotent by `request_id`, and by content. Errors: NOT_FOUND (TRIGGER_UNKNOWN), ABORTED
+        (ETAG_MISMATCH), INVALID_ARGUMENT (DOCUMENT_INVALID, FIELD_MASK_INVALID, REQUEST_ID_INVALID,
+        REQUEST_ID_REUSED).
+        """
+        made = requested(
+            trigger_service_pb2.UpdateTriggerRequest,
+            request,
+            trigger=trigger,
+            update_mask=update_mask,
+            validate_only=validate_only,
+            author=author,
+            note=note,
+            request_id=request_id,
+        )
+        return await self._update_trigger(made, timeout)
+
+    async def delete_trigger(
+        self,
+        request: trigger_service_pb2.DeleteTriggerRequest | None = None,
+        *,
+        trigger_id: str | None = None,
+        etag: str | None = None,
+        validate_only: bool | None = None,
+        author: str | None = None,
+        note: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.DeleteTriggerResponse:
+        """Removes a trigger; its history and its number stay.
+
+        Idempotent by `request_id`. Errors: NOT_FOUND (TRIGGER_UNKNOWN), ABORTED (ETAG_MISMATCH),
+        INVALID_ARGUMENT (REQUEST_ID_INVALID, REQUEST_ID_REUSED).
+        """
+        made = requested(
+            trigger_service_pb2.DeleteTriggerRequest,
+            request,
+            trigger_id=trigger_id,
+            etag=etag,
+            validate_only=validate_only,
+            author=author,
+            note=note,
+            request_id=request_id,
+        )
+        return await self._delete_trigger(made, timeout)
+
+    async def list_triggers(
+        self,
+        request: trigger_service_pb2.ListTriggersRequest | None = None,
+        *,
+        active_only: bool | None = None,
+        name_prefix: str | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        read_mask: field_mask_pb2.FieldMask | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.ListTriggersResponse:
+        """Lists triggers by id.
+
+        Errors: INVALID_ARGUMENT (PAGE_INVALID, FIELD_MASK_INVALID).
+        """
+        made = requested(
+            trigger_service_pb2.ListTriggersRequest,
+            request,
+            active_only=active_only,
+            name_prefix=name_prefix,
+            page_size=page_size,
+            page_token=page_token,
+            read_mask=read_mask,
+        )
+        return await self._list_triggers(made, timeout)
+
+    async def iterate_triggers(
+        self,
+        *,
+        active_only: bool | None = None,
+        name_prefix: str | None = None,
+        page_size: int | None = None,
+        read_mask: field_mask_pb2.FieldMask | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[trigger_service_pb2.Trigger]:
+        """Yields what list_triggers returns, page after page."""
+        made = trigger_service_pb2.ListTriggersRequest(
+            active_only=active_only,
+            name_prefix=name_prefix,
+            page_size=page_size,
+            read_mask=read_mask,
+        )
+        while True:
+            page = await self._list_triggers(made, timeout)
+            for item in page.triggers:
+                yield item
+            if not page.next_page_token:
+                return
+            made.page_token = page.next_page_token
+
+    async def execute_trigger(
+        self,
+        request: trigger_service_pb2.ExecuteTriggerRequest | None = None,
+        *,
+        trigger_id: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        context: trigger_service_pb2.ExecutionContext | None = None,
+        override: trigger_service_pb2.ExecutionOverride | None = None,
+        force: bool | None = None,
+        author: str | None = None,
+        note: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.ExecuteTriggerResponse:
+        """Executes a trigger by hand for one subject: evaluates it on the event of `context`, which
+        is not ingested, and answers its actions.
+
+        Actions that say `deliver: outbox` are put into the outbox; the others are for the caller to
+        perform. Every execution has an audit entry. Idempotent by `request_id`. Errors: NOT_FOUND
+        (TRIGGER_UNKNOWN), FAILED_PRECONDITION (PLAN_MISSING), INVALID_ARGUMENT as for Ingest, or
+        (REQUEST_ID_INVALID, REQUEST_ID_REUSED).
+        """
+        made = requested(
+            trigger_service_pb2.ExecuteTriggerRequest,
+            request,
+            trigger_id=trigger_id,
+            session_id=session_id,
+            user_id=user_id,
+            context=context,
+            override=override,
+            force=force,
+            author=author,
+            note=note,
+            request_id=request_id,
+        )
+        return await self._execute_trigger(made, timeout)
+
+    async def test_trigger(
+        self,
+        request: trigger_service_pb2.TestTriggerRequest | None = None,
+        *,
+        trigger_id: str | None = None,
+        trigger: trigger_service_pb2.Trigger | None = None,
+        event: event_pb2.Event | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.TestTriggerResponse:
+        """Says whether a stored or a given trigger would fire on an event.
+
+        Changes nothing and records nothing. Errors: NOT_FOUND (TRIGGER_UNKNOWN),
+        FAILED_PRECONDITION (PLAN_MISSING), INVALID_ARGUMENT (DOCUMENT_INVALID, FIELD_REQUIRED, and
+        as for Ingest).
+        """
+        made = requested(
+            trigger_service_pb2.TestTriggerRequest,
+            request,
+            trigger_id=trigger_id,
+            trigger=trigger,
+            event=event,
+        )
+        return await self._test_trigger(made, timeout)
+
+    async def monitor_trigger(
+        self,
+        request: trigger_service_pb2.MonitorTriggerRequest | None = None,
+        *,
+        trigger_id: str | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.MonitorTriggerResponse:
+        """Returns how often a trigger fired, now and by minute.
+
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN).
+        """
+        made = requested(
+            trigger_service_pb2.MonitorTriggerRequest,
+            request,
+            trigger_id=trigger_id,
+        )
+        return await self._monitor_trigger(made, timeout)
+
+    async def get_trigger_performance(
+        self,
+        request: trigger_service_pb2.GetTriggerPerformanceRequest | None = None,
+        *,
+        trigger_id: str | None = None,
+        period: trigger_service_pb2.PerformancePeriod | str | None = None,
+        start_time_us: int | None = None,
+        end_time_us: int | None = None,
+        timeout: float | None = None,
+    ) -> trigger_service_pb2.GetTriggerPerformanceResponse:
+        """Returns how often a trigger fired, by hour or day.
+
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN), INVALID_ARGUMENT (FILTER_INVALID).
+        """
+        made = requested(
+            trigger_service_pb2.GetTriggerPerformanceRequest,
+            request,
+            trigger_id=trigger_id,
+            period=period,
+            start_time_us=start_time_us,
+            end_time_us=end_time_us,
+        )
+        return await self._get_trigger_performance(made, timeout)
 
 
 class Services:
@@ -1450,5 +1759,9 @@ class Services:
 
     @cached_property
     def trigger_service(self) -> TriggerService:
-        """Evaluates triggers."""
+        """Manages, executes and watches triggers.
+
+        A trigger is a document of kind `trigger` in typed form: DocumentService shows the same
+        document, history and etags.
+        """
         return TriggerService(self.calls)

@@ -43,5 +43,14 @@ METHODS: Final[dict[str, bool]] = {
     "/kairos.v1.ProfileService/GetProfile": False,
     "/kairos.v1.SubscribeService/Subscribe": False,
     "/kairos.v1.TriggerService/Evaluate": False,
+    "/kairos.v1.TriggerService/CreateTrigger": True,
+    "/kairos.v1.TriggerService/GetTrigger": False,
+    "/kairos.v1.TriggerService/UpdateTrigger": True,
+    "/kairos.v1.TriggerService/DeleteTrigger": True,
+    "/kairos.v1.TriggerService/ListTriggers": False,
+    "/kairos.v1.TriggerService/ExecuteTrigger": True,
+    "/kairos.v1.TriggerService/TestTrigger": False,
+    "/kairos.v1.TriggerService/MonitorTrigger": False,
+    "/kairos.v1.TriggerService/GetTriggerPerformance": False,
 }
 """Full name -> whether its request has a `request_id`."""

@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from kairos.v1 import event_pb2 as kairos_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkairos/v1/trigger_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15kairos/v1/event.proto\"G\n\x0f\x45valuateRequest\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.kairos.v1.Event\x12\x13\n\x0btrigger_ids\x18\x02 \x03(\t\"\x95\x01\n\x10\x45valuateResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12)\n\x08triggers\x18\x02 \x03(\x0b\x32\x17.kairos.v1.FiredTrigger\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x18\n\x10\x61pplied_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\x32\x7f\n\x0eTriggerService\x12m\n\x08\x45valuate\x12\x1a.kairos.v1.EvaluateRequest\x1a\x1b.kairos.v1.EvaluateResponse\"(\x82\xd3\xe4\x93\x02\"\"\x1d/internal/automation/evaluate:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkairos/v1/trigger_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x15kairos/v1/event.proto\"G\n\x0f\x45valuateRequest\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.kairos.v1.Event\x12\x13\n\x0btrigger_ids\x18\x02 \x03(\t\"\x95\x01\n\x10\x45valuateResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12)\n\x08triggers\x18\x02 \x03(\x0b\x32\x17.kairos.v1.FiredTrigger\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x18\n\x10\x61pplied_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12processing_time_us\x18\x08 \x01(\x03\"\xa6\x05\n\x07Trigger\x12\x12\n\ntrigger_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x13\n\tcondition\x18\x04 \x01(\tH\x00\x12\x32\n\nconditions\x18\x05 \x01(\x0b\x32\x1c.kairos.v1.TriggerConditionsH\x00\x12\x33\n\x10\x63ondition_ranges\x18\x06 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x12\x1b\n\x13\x63\x61nonical_condition\x18\x07 \x01(\t\x12)\n\x07\x61\x63tions\x18\x08 \x03(\x0b\x32\x18.kairos.v1.TriggerAction\x12:\n\x0fpersonalization\x18\t \x01(\x0b\x32!.kairos.v1.TriggerPersonalization\x12,\n\x08schedule\x18\n \x01(\x0b\x32\x1a.kairos.v1.TriggerSchedule\x12\x10\n\x08priority\x18\x0b \x01(\x05\x12#\n\x07urgency\x18\x0c \x01(\x0e\x32\x12.kairos.v1.Urgency\x12&\n\x06timing\x18\r \x01(\x0b\x32\x16.google.protobuf.Value\x12(\n\x06status\x18\x0e \x01(\x0e\x32\x18.kairos.v1.TriggerStatus\x12\x16\n\x0e\x63reate_time_us\x18\x0f \x01(\x03\x12\x16\n\x0eupdate_time_us\x18\x10 \x01(\x03\x12\x0f\n\x07version\x18\x11 \x01(\r\x12\x0c\n\x04\x65tag\x18\x12 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x13 \x01(\t\x12\x0c\n\x04note\x18\x14 \x01(\t\x12\x32\n\x0bperformance\x18\x15 \x01(\x0b\x32\x1d.kairos.v1.TriggerPerformanceB\n\n\x08spelling\"\xc6\x01\n\x11TriggerConditions\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12\'\n\x07\x66ilters\x18\x02 \x03(\x0b\x32\x16.kairos.v1.FieldFilter\x12%\n\x03\x61ll\x18\x03 \x03(\x0b\x32\x18.kairos.v1.ConditionItem\x12%\n\x03\x61ny\x18\x04 \x03(\x0b\x32\x18.kairos.v1.ConditionItem\x12&\n\x04none\x18\x05 \x03(\x0b\x32\x18.kairos.v1.ConditionItem\"U\n\x0b\x46ieldFilter\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x10\n\x08operator\x18\x02 \x01(\t\x12%\n\x05value\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\"\xb0\x01\n\rConditionItem\x12\x13\n\tcondition\x18\x01 \x01(\tH\x00\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.kairos.v1.FieldFilterH\x00\x12-\n\x05group\x18\x03 \x01(\x0b\x32\x1c.kairos.v1.TriggerConditionsH\x00\x12)\n\x06ranges\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x42\x06\n\x04item\"\x86\x01\n\rTriggerAction\x12\x0c\n\x04type\x18\x01 \x01(\t\x12+\n\nparameters\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x64\x65liver\x18\x03 \x01(\t\x12)\n\x08settings\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"V\n\x16TriggerPersonalization\x12\x0f\n\x07persona\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65vice_type\x18\x02 \x01(\t\x12\x16\n\x0etraffic_source\x18\x03 \x01(\t\"j\n\x0fTriggerSchedule\x12\x13\n\x06\x61\x63tive\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nstart_date\x18\x02 \x01(\t\x12\x10\n\x08\x65nd_date\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\tB\t\n\x07_active\"\xcb\x01\n\x12TriggerPerformance\x12\x13\n\x0b\x66ired_count\x18\x01 \x01(\x04\x12\x1a\n\x12last_fired_time_us\x18\x02 \x01(\x03\x12\x19\n\x0ctrigger_rate\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1c\n\x0f\x63onversion_rate\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nengagement\x18\x05 \x01(\x01H\x02\x88\x01\x01\x42\x0f\n\r_trigger_rateB\x12\n\x10_conversion_rateB\r\n\x0b_engagement\"\x84\x01\n\x14\x43reateTriggerRequest\x12#\n\x07trigger\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Trigger\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"N\n\x15\x43reateTriggerResponse\x12#\n\x07trigger\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Trigger\x12\x10\n\x08warnings\x18\x02 \x03(\t\"V\n\x11GetTriggerRequest\x12\x12\n\ntrigger_id\x18\x01 \x01(\t\x12-\n\tread_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"9\n\x12GetTriggerResponse\x12#\n\x07trigger\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Trigger\"\xb5\x01\n\x14UpdateTriggerRequest\x12#\n\x07trigger\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Trigger\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"N\n\x15UpdateTriggerResponse\x12#\n\x07trigger\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Trigger\x12\x10\n\x08warnings\x18\x02 \x03(\t\"\x81\x01\n\x14\x44\x65leteTriggerRequest\x12\x12\n\ntrigger_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\x17\n\x15\x44\x65leteTriggerResponse\"\x95\x01\n\x13ListTriggersRequest\x12\x13\n\x0b\x61\x63tive_only\x18\x01 \x01(\x08\x12\x13\n\x0bname_prefix\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"U\n\x14ListTriggersResponse\x12$\n\x08triggers\x18\x01 \x03(\x0b\x32\x12.kairos.v1.Trigger\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x10\x45xecutionContext\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12+\n\nevent_data\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"O\n\x11\x45xecutionOverride\x12:\n\x0fpersonalization\x18\x01 \x01(\x0b\x32!.kairos.v1.TriggerPersonalization\"\xef\x01\n\x15\x45xecuteTriggerRequest\x12\x12\n\ntrigger_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12,\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1b.kairos.v1.ExecutionContext\x12.\n\x08override\x18\x05 \x01(\x0b\x32\x1c.kairos.v1.ExecutionOverride\x12\r\n\x05\x66orce\x18\x06 \x01(\x08\x12\x0e\n\x06\x61uthor\x18\x07 \x01(\t\x12\x0c\n\x04note\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\"\xb4\x01\n\x16\x45xecuteTriggerResponse\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x11\n\ttriggered\x18\x02 \x01(\x08\x12\x15\n\rcondition_met\x18\x03 \x01(\x08\x12*\n\x07\x61\x63tions\x18\x04 \x03(\x0b\x32\x19.kairos.v1.ExecutedAction\x12.\n\x08tracking\x18\x05 \x01(\x0b\x32\x1c.kairos.v1.ExecutionTracking\"j\n\x0e\x45xecutedAction\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x10\n\x08\x65xecuted\x18\x02 \x01(\x08\x12(\n\nparameters\x18\x03 \x03(\x0b\x32\x14.kairos.v1.Attribute\x12\x0e\n\x06result\x18\x04 \x01(\t\"=\n\x11\x45xecutionTracking\x12\x13\n\x0btracking_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61ttribution\x18\x02 \x01(\t\"}\n\x12TestTriggerRequest\x12\x14\n\ntrigger_id\x18\x01 \x01(\tH\x00\x12%\n\x07trigger\x18\x02 \x01(\x0b\x32\x12.kairos.v1.TriggerH\x00\x12\x1f\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x10.kairos.v1.EventB\t\n\x07subject\"\x95\x01\n\x13TestTriggerResponse\x12\x11\n\ttriggered\x18\x01 \x01(\x08\x12\"\n\x07\x61\x63tions\x18\x02 \x03(\x0b\x32\x11.kairos.v1.Action\x12\x1b\n\x13\x63\x61nonical_condition\x18\x03 \x01(\t\x12\x10\n\x08warnings\x18\x04 \x03(\t\x12\x18\n\x10\x61pplied_sequence\x18\x05 \x01(\x04\"+\n\x15MonitorTriggerRequest\x12\x12\n\ntrigger_id\x18\x01 \x01(\t\"\x8b\x01\n\x16MonitorTriggerResponse\x12\x17\n\x0f\x65valuated_count\x18\x01 \x01(\x04\x12\x13\n\x0b\x66ired_count\x18\x02 \x01(\x04\x12\x1a\n\x12last_fired_time_us\x18\x03 \x01(\x03\x12\'\n\x07minutes\x18\x04 \x03(\x0b\x32\x16.kairos.v1.FiredPeriod\"R\n\x0b\x46iredPeriod\x12\x15\n\rstart_time_us\x18\x01 \x01(\x03\x12\x13\n\x0b\x66ired_count\x18\x02 \x01(\x04\x12\x17\n\x0f\x65valuated_count\x18\x03 \x01(\x04\"\xb8\x01\n\x1cGetTriggerPerformanceRequest\x12\x12\n\ntrigger_id\x18\x01 \x01(\t\x12,\n\x06period\x18\x02 \x01(\x0e\x32\x1c.kairos.v1.PerformancePeriod\x12\x1a\n\rstart_time_us\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x65nd_time_us\x18\x04 \x01(\x03H\x01\x88\x01\x01\x42\x10\n\x0e_start_time_usB\x0e\n\x0c_end_time_us\"|\n\x1dGetTriggerPerformanceResponse\x12\x32\n\x0bperformance\x18\x01 \x01(\x0b\x32\x1d.kairos.v1.TriggerPerformance\x12\'\n\x07periods\x18\x02 \x03(\x0b\x32\x16.kairos.v1.FiredPeriod*\xb9\x01\n\rTriggerStatus\x12\x1e\n\x1aTRIGGER_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15TRIGGER_STATUS_ACTIVE\x10\x01\x12\x19\n\x15TRIGGER_STATUS_PAUSED\x10\x02\x12\x1c\n\x18TRIGGER_STATUS_SCHEDULED\x10\x03\x12\x1a\n\x16TRIGGER_STATUS_EXPIRED\x10\x04\x12\x18\n\x14TRIGGER_STATUS_DRAFT\x10\x05*p\n\x11PerformancePeriod\x12\"\n\x1ePERFORMANCE_PERIOD_UNSPECIFIED\x10\x00\x12\x1b\n\x17PERFORMANCE_PERIOD_HOUR\x10\x01\x12\x1a\n\x16PERFORMANCE_PERIOD_DAY\x10\x02\x32\xe1\n\n\x0eTriggerService\x12m\n\x08\x45valuate\x12\x1a.kairos.v1.EvaluateRequest\x1a\x1b.kairos.v1.EvaluateResponse\"(\x82\xd3\xe4\x93\x02\"\"\x1d/internal/automation/evaluate:\x01*\x12\x80\x01\n\rCreateTrigger\x12\x1f.kairos.v1.CreateTriggerRequest\x1a .kairos.v1.CreateTriggerResponse\",\x82\xd3\xe4\x93\x02&\"\x1b/api/v1/behavioral/triggers:\x07trigger\x12{\n\nGetTrigger\x12\x1c.kairos.v1.GetTriggerRequest\x1a\x1d.kairos.v1.GetTriggerResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/behavioral/triggers/{trigger_id}\x12\x95\x01\n\rUpdateTrigger\x12\x1f.kairos.v1.UpdateTriggerRequest\x1a .kairos.v1.UpdateTriggerResponse\"A\x82\xd3\xe4\x93\x02;20/api/v1/behavioral/triggers/{trigger.trigger_id}:\x07trigger\x12\x84\x01\n\rDeleteTrigger\x12\x1f.kairos.v1.DeleteTriggerRequest\x1a .kairos.v1.DeleteTriggerResponse\"0\x82\xd3\xe4\x93\x02**(/api/v1/behavioral/triggers/{trigger_id}\x12t\n\x0cListTriggers\x12\x1e.kairos.v1.ListTriggersRequest\x1a\x1f.kairos.v1.ListTriggersResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/behavioral/triggers\x12\x92\x01\n\x0e\x45xecuteTrigger\x12 .kairos.v1.ExecuteTriggerRequest\x1a!.kairos.v1.ExecuteTriggerResponse\";\x82\xd3\xe4\x93\x02\x35\"0/api/v1/behavioral/triggers/{trigger_id}/execute:\x01*\x12y\n\x0bTestTrigger\x12\x1d.kairos.v1.TestTriggerRequest\x1a\x1e.kairos.v1.TestTriggerResponse\"+\x82\xd3\xe4\x93\x02%\" /api/v1/behavioral/triggers:test:\x01*\x12\x8f\x01\n\x0eMonitorTrigger\x12 .kairos.v1.MonitorTriggerRequest\x1a!.kairos.v1.MonitorTriggerResponse\"8\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/behavioral/triggers/{trigger_id}/monitor\x12\xa8\x01\n\x15GetTriggerPerformance\x12\'.kairos.v1.GetTriggerPerformanceRequest\x1a(.kairos.v1.GetTriggerPerformanceResponse\"<\x82\xd3\xe4\x93\x02\x36\x12\x34/api/v1/behavioral/triggers/{trigger_id}/performanceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +37,94 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRIGGERSERVICE'].methods_by_name['Evaluate']._loaded_options = None
   _globals['_TRIGGERSERVICE'].methods_by_name['Evaluate']._serialized_options = b'\202\323\344\223\002\"\"\035/internal/automation/evaluate:\001*'
-  _globals['_EVALUATEREQUEST']._serialized_start=99
-  _globals['_EVALUATEREQUEST']._serialized_end=170
-  _globals['_EVALUATERESPONSE']._serialized_start=173
-  _globals['_EVALUATERESPONSE']._serialized_end=322
-  _globals['_TRIGGERSERVICE']._serialized_start=324
-  _globals['_TRIGGERSERVICE']._serialized_end=451
+  _globals['_TRIGGERSERVICE'].methods_by_name['CreateTrigger']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['CreateTrigger']._serialized_options = b'\202\323\344\223\002&\"\033/api/v1/behavioral/triggers:\007trigger'
+  _globals['_TRIGGERSERVICE'].methods_by_name['GetTrigger']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['GetTrigger']._serialized_options = b'\202\323\344\223\002*\022(/api/v1/behavioral/triggers/{trigger_id}'
+  _globals['_TRIGGERSERVICE'].methods_by_name['UpdateTrigger']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['UpdateTrigger']._serialized_options = b'\202\323\344\223\002;20/api/v1/behavioral/triggers/{trigger.trigger_id}:\007trigger'
+  _globals['_TRIGGERSERVICE'].methods_by_name['DeleteTrigger']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['DeleteTrigger']._serialized_options = b'\202\323\344\223\002**(/api/v1/behavioral/triggers/{trigger_id}'
+  _globals['_TRIGGERSERVICE'].methods_by_name['ListTriggers']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['ListTriggers']._serialized_options = b'\202\323\344\223\002\035\022\033/api/v1/behavioral/triggers'
+  _globals['_TRIGGERSERVICE'].methods_by_name['ExecuteTrigger']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['ExecuteTrigger']._serialized_options = b'\202\323\344\223\0025\"0/api/v1/behavioral/triggers/{trigger_id}/execute:\001*'
+  _globals['_TRIGGERSERVICE'].methods_by_name['TestTrigger']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['TestTrigger']._serialized_options = b'\202\323\344\223\002%\" /api/v1/behavioral/triggers:test:\001*'
+  _globals['_TRIGGERSERVICE'].methods_by_name['MonitorTrigger']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['MonitorTrigger']._serialized_options = b'\202\323\344\223\0022\0220/api/v1/behavioral/triggers/{trigger_id}/monitor'
+  _globals['_TRIGGERSERVICE'].methods_by_name['GetTriggerPerformance']._loaded_options = None
+  _globals['_TRIGGERSERVICE'].methods_by_name['GetTriggerPerformance']._serialized_options = b'\202\323\344\223\0026\0224/api/v1/behavioral/triggers/{trigger_id}/performance'
+  _globals['_TRIGGERSTATUS']._serialized_start=4723
+  _globals['_TRIGGERSTATUS']._serialized_end=4908
+  _globals['_PERFORMANCEPERIOD']._serialized_start=4910
+  _globals['_PERFORMANCEPERIOD']._serialized_end=5022
+  _globals['_EVALUATEREQUEST']._serialized_start=163
+  _globals['_EVALUATEREQUEST']._serialized_end=234
+  _globals['_EVALUATERESPONSE']._serialized_start=237
+  _globals['_EVALUATERESPONSE']._serialized_end=386
+  _globals['_TRIGGER']._serialized_start=389
+  _globals['_TRIGGER']._serialized_end=1067
+  _globals['_TRIGGERCONDITIONS']._serialized_start=1070
+  _globals['_TRIGGERCONDITIONS']._serialized_end=1268
+  _globals['_FIELDFILTER']._serialized_start=1270
+  _globals['_FIELDFILTER']._serialized_end=1355
+  _globals['_CONDITIONITEM']._serialized_start=1358
+  _globals['_CONDITIONITEM']._serialized_end=1534
+  _globals['_TRIGGERACTION']._serialized_start=1537
+  _globals['_TRIGGERACTION']._serialized_end=1671
+  _globals['_TRIGGERPERSONALIZATION']._serialized_start=1673
+  _globals['_TRIGGERPERSONALIZATION']._serialized_end=1759
+  _globals['_TRIGGERSCHEDULE']._serialized_start=1761
+  _globals['_TRIGGERSCHEDULE']._serialized_end=1867
+  _globals['_TRIGGERPERFORMANCE']._serialized_start=1870
+  _globals['_TRIGGERPERFORMANCE']._serialized_end=2073
+  _globals['_CREATETRIGGERREQUEST']._serialized_start=2076
+  _globals['_CREATETRIGGERREQUEST']._serialized_end=2208
+  _globals['_CREATETRIGGERRESPONSE']._serialized_start=2210
+  _globals['_CREATETRIGGERRESPONSE']._serialized_end=2288
+  _globals['_GETTRIGGERREQUEST']._serialized_start=2290
+  _globals['_GETTRIGGERREQUEST']._serialized_end=2376
+  _globals['_GETTRIGGERRESPONSE']._serialized_start=2378
+  _globals['_GETTRIGGERRESPONSE']._serialized_end=2435
+  _globals['_UPDATETRIGGERREQUEST']._serialized_start=2438
+  _globals['_UPDATETRIGGERREQUEST']._serialized_end=2619
+  _globals['_UPDATETRIGGERRESPONSE']._serialized_start=2621
+  _globals['_UPDATETRIGGERRESPONSE']._serialized_end=2699
+  _globals['_DELETETRIGGERREQUEST']._serialized_start=2702
+  _globals['_DELETETRIGGERREQUEST']._serialized_end=2831
+  _globals['_DELETETRIGGERRESPONSE']._serialized_start=2833
+  _globals['_DELETETRIGGERRESPONSE']._serialized_end=2856
+  _globals['_LISTTRIGGERSREQUEST']._serialized_start=2859
+  _globals['_LISTTRIGGERSREQUEST']._serialized_end=3008
+  _globals['_LISTTRIGGERSRESPONSE']._serialized_start=3010
+  _globals['_LISTTRIGGERSRESPONSE']._serialized_end=3095
+  _globals['_EXECUTIONCONTEXT']._serialized_start=3097
+  _globals['_EXECUTIONCONTEXT']._serialized_end=3180
+  _globals['_EXECUTIONOVERRIDE']._serialized_start=3182
+  _globals['_EXECUTIONOVERRIDE']._serialized_end=3261
+  _globals['_EXECUTETRIGGERREQUEST']._serialized_start=3264
+  _globals['_EXECUTETRIGGERREQUEST']._serialized_end=3503
+  _globals['_EXECUTETRIGGERRESPONSE']._serialized_start=3506
+  _globals['_EXECUTETRIGGERRESPONSE']._serialized_end=3686
+  _globals['_EXECUTEDACTION']._serialized_start=3688
+  _globals['_EXECUTEDACTION']._serialized_end=3794
+  _globals['_EXECUTIONTRACKING']._serialized_start=3796
+  _globals['_EXECUTIONTRACKING']._serialized_end=3857
+  _globals['_TESTTRIGGERREQUEST']._serialized_start=3859
+  _globals['_TESTTRIGGERREQUEST']._serialized_end=3984
+  _globals['_TESTTRIGGERRESPONSE']._serialized_start=3987
+  _globals['_TESTTRIGGERRESPONSE']._serialized_end=4136
+  _globals['_MONITORTRIGGERREQUEST']._serialized_start=4138
+  _globals['_MONITORTRIGGERREQUEST']._serialized_end=4181
+  _globals['_MONITORTRIGGERRESPONSE']._serialized_start=4184
+  _globals['_MONITORTRIGGERRESPONSE']._serialized_end=4323
+  _globals['_FIREDPERIOD']._serialized_start=4325
+  _globals['_FIREDPERIOD']._serialized_end=4407
+  _globals['_GETTRIGGERPERFORMANCEREQUEST']._serialized_start=4410
+  _globals['_GETTRIGGERPERFORMANCEREQUEST']._serialized_end=4594
+  _globals['_GETTRIGGERPERFORMANCERESPONSE']._serialized_start=4596
+  _globals['_GETTRIGGERPERFORMANCERESPONSE']._serialized_end=4720
+  _globals['_TRIGGERSERVICE']._serialized_start=5025
+  _globals['_TRIGGERSERVICE']._serialized_end=6402
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class TriggerServiceStub(object):
-    """Evaluates triggers.
+    """Manages, executes and watches triggers. A trigger is a document of kind `trigger` in typed form:
+    DocumentService shows the same document, history and etags.
     """
 
     def __init__(self, channel):
@@ -40,10 +41,56 @@ class TriggerServiceStub(object):
                 request_serializer=kairos_dot_v1_dot_trigger__service__pb2.EvaluateRequest.SerializeToString,
                 response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.EvaluateResponse.FromString,
                 _registered_method=True)
+        self.CreateTrigger = channel.unary_unary(
+                '/kairos.v1.TriggerService/CreateTrigger',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.CreateTriggerRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.CreateTriggerResponse.FromString,
+                _registered_method=True)
+        self.GetTrigger = channel.unary_unary(
+                '/kairos.v1.TriggerService/GetTrigger',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerResponse.FromString,
+                _registered_method=True)
+        self.UpdateTrigger = channel.unary_unary(
+                '/kairos.v1.TriggerService/UpdateTrigger',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.UpdateTriggerRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.UpdateTriggerResponse.FromString,
+                _registered_method=True)
+        self.DeleteTrigger = channel.unary_unary(
+                '/kairos.v1.TriggerService/DeleteTrigger',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.DeleteTriggerRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.DeleteTriggerResponse.FromString,
+                _registered_method=True)
+        self.ListTriggers = channel.unary_unary(
+                '/kairos.v1.TriggerService/ListTriggers',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.ListTriggersRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.ListTriggersResponse.FromString,
+                _registered_method=True)
+        self.ExecuteTrigger = channel.unary_unary(
+                '/kairos.v1.TriggerService/ExecuteTrigger',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.ExecuteTriggerRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.ExecuteTriggerResponse.FromString,
+                _registered_method=True)
+        self.TestTrigger = channel.unary_unary(
+                '/kairos.v1.TriggerService/TestTrigger',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.TestTriggerRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.TestTriggerResponse.FromString,
+                _registered_method=True)
+        self.MonitorTrigger = channel.unary_unary(
+                '/kairos.v1.TriggerService/MonitorTrigger',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.MonitorTriggerRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.MonitorTriggerResponse.FromString,
+                _registered_method=True)
+        self.GetTriggerPerformance = channel.unary_unary(
+                '/kairos.v1.TriggerService/GetTriggerPerformance',
+                request_serializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerPerformanceRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerPerformanceResponse.FromString,
+                _registered_method=True)
 
 
 class TriggerServiceServicer(object):
-    """Evaluates triggers.
+    """Manages, executes and watches triggers. A trigger is a document of kind `trigger` in typed form:
+    DocumentService shows the same document, history and etags.
     """
 
     def Evaluate(self, request, context):
@@ -51,6 +98,85 @@ class TriggerServiceServicer(object):
         nothing. Idempotent.
         Errors: INVALID_ARGUMENT as for Ingest, NOT_FOUND (TRIGGER_UNKNOWN),
         FAILED_PRECONDITION (PLAN_MISSING).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateTrigger(self, request, context):
+        """Creates a trigger, active at once. Idempotent by `request_id`.
+        Errors: INVALID_ARGUMENT (DOCUMENT_INVALID, FIELD_REQUIRED, REQUEST_ID_INVALID,
+        REQUEST_ID_REUSED), ALREADY_EXISTS (DOCUMENT_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTrigger(self, request, context):
+        """Returns a trigger. Errors: NOT_FOUND (TRIGGER_UNKNOWN), INVALID_ARGUMENT (FIELD_MASK_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTrigger(self, request, context):
+        """Changes fields of a trigger; what the mask does not name keeps its spelling. Idempotent by
+        `request_id`, and by content.
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN), ABORTED (ETAG_MISMATCH), INVALID_ARGUMENT
+        (DOCUMENT_INVALID, FIELD_MASK_INVALID, REQUEST_ID_INVALID, REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTrigger(self, request, context):
+        """Removes a trigger; its history and its number stay. Idempotent by `request_id`.
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN), ABORTED (ETAG_MISMATCH), INVALID_ARGUMENT
+        (REQUEST_ID_INVALID, REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTriggers(self, request, context):
+        """Lists triggers by id. Errors: INVALID_ARGUMENT (PAGE_INVALID, FIELD_MASK_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExecuteTrigger(self, request, context):
+        """Executes a trigger by hand for one subject: evaluates it on the event of `context`, which is
+        not ingested, and answers its actions. Actions that say `deliver: outbox` are put into the
+        outbox; the others are for the caller to perform. Every execution has an audit entry.
+        Idempotent by `request_id`.
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN), FAILED_PRECONDITION (PLAN_MISSING), INVALID_ARGUMENT
+        as for Ingest, or (REQUEST_ID_INVALID, REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestTrigger(self, request, context):
+        """Says whether a stored or a given trigger would fire on an event. Changes nothing and records
+        nothing.
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN), FAILED_PRECONDITION (PLAN_MISSING), INVALID_ARGUMENT
+        (DOCUMENT_INVALID, FIELD_REQUIRED, and as for Ingest).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MonitorTrigger(self, request, context):
+        """Returns how often a trigger fired, now and by minute. Errors: NOT_FOUND (TRIGGER_UNKNOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTriggerPerformance(self, request, context):
+        """Returns how often a trigger fired, by hour or day.
+        Errors: NOT_FOUND (TRIGGER_UNKNOWN), INVALID_ARGUMENT (FILTER_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -64,6 +190,51 @@ def add_TriggerServiceServicer_to_server(servicer, server):
                     request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.EvaluateRequest.FromString,
                     response_serializer=kairos_dot_v1_dot_trigger__service__pb2.EvaluateResponse.SerializeToString,
             ),
+            'CreateTrigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTrigger,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.CreateTriggerRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.CreateTriggerResponse.SerializeToString,
+            ),
+            'GetTrigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrigger,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerResponse.SerializeToString,
+            ),
+            'UpdateTrigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTrigger,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.UpdateTriggerRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.UpdateTriggerResponse.SerializeToString,
+            ),
+            'DeleteTrigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTrigger,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.DeleteTriggerRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.DeleteTriggerResponse.SerializeToString,
+            ),
+            'ListTriggers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTriggers,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.ListTriggersRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.ListTriggersResponse.SerializeToString,
+            ),
+            'ExecuteTrigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExecuteTrigger,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.ExecuteTriggerRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.ExecuteTriggerResponse.SerializeToString,
+            ),
+            'TestTrigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestTrigger,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.TestTriggerRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.TestTriggerResponse.SerializeToString,
+            ),
+            'MonitorTrigger': grpc.unary_unary_rpc_method_handler(
+                    servicer.MonitorTrigger,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.MonitorTriggerRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.MonitorTriggerResponse.SerializeToString,
+            ),
+            'GetTriggerPerformance': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTriggerPerformance,
+                    request_deserializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerPerformanceRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_trigger__service__pb2.GetTriggerPerformanceResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'kairos.v1.TriggerService', rpc_method_handlers)
@@ -73,7 +244,8 @@ def add_TriggerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TriggerService(object):
-    """Evaluates triggers.
+    """Manages, executes and watches triggers. A trigger is a document of kind `trigger` in typed form:
+    DocumentService shows the same document, history and etags.
     """
 
     @staticmethod
@@ -93,6 +265,249 @@ class TriggerService(object):
             '/kairos.v1.TriggerService/Evaluate',
             kairos_dot_v1_dot_trigger__service__pb2.EvaluateRequest.SerializeToString,
             kairos_dot_v1_dot_trigger__service__pb2.EvaluateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTrigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/CreateTrigger',
+            kairos_dot_v1_dot_trigger__service__pb2.CreateTriggerRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.CreateTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/GetTrigger',
+            kairos_dot_v1_dot_trigger__service__pb2.GetTriggerRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.GetTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTrigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/UpdateTrigger',
+            kairos_dot_v1_dot_trigger__service__pb2.UpdateTriggerRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.UpdateTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTrigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/DeleteTrigger',
+            kairos_dot_v1_dot_trigger__service__pb2.DeleteTriggerRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.DeleteTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTriggers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/ListTriggers',
+            kairos_dot_v1_dot_trigger__service__pb2.ListTriggersRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.ListTriggersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExecuteTrigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/ExecuteTrigger',
+            kairos_dot_v1_dot_trigger__service__pb2.ExecuteTriggerRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.ExecuteTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestTrigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/TestTrigger',
+            kairos_dot_v1_dot_trigger__service__pb2.TestTriggerRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.TestTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MonitorTrigger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/MonitorTrigger',
+            kairos_dot_v1_dot_trigger__service__pb2.MonitorTriggerRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.MonitorTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTriggerPerformance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.TriggerService/GetTriggerPerformance',
+            kairos_dot_v1_dot_trigger__service__pb2.GetTriggerPerformanceRequest.SerializeToString,
+            kairos_dot_v1_dot_trigger__service__pb2.GetTriggerPerformanceResponse.FromString,
             options,
             channel_credentials,
             insecure,
