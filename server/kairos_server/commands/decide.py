@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("placement", metavar="PLACEMENT", help="for example homepage_hero")
     parser.add_argument("--device", choices=DEVICES, help="class of the device")
     parser.add_argument("--channel", choices=CHANNELS, help="channel of the answer")
-    parser.add_argument("--urgency", choices=URGENCIES)
+    parser.add_argument("--urgency", choices=URGENCIES, help="how urgent it is")
     parser.add_argument("--persona", default="", help="persona that the caller recognised")
     parser.add_argument("--scenario", default="", help="for example onboarding")
     parser.add_argument(

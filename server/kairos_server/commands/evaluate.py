@@ -63,10 +63,10 @@ def event_add(parser: argparse.ArgumentParser) -> None:
             f"--{name}", type=pair_read, action="append", default=[], metavar="NAME=VALUE",
             help=f"an attribute of the {of}; may be repeated",
         )  # fmt: skip
-    parser.add_argument("--device", choices=DEVICES)
-    parser.add_argument("--channel", choices=CHANNELS)
-    parser.add_argument("--urgency", choices=URGENCIES)
-    parser.add_argument("--persona", default="")
+    parser.add_argument("--device", choices=DEVICES, help="class of the device")
+    parser.add_argument("--channel", choices=CHANNELS, help="channel of the event")
+    parser.add_argument("--urgency", choices=URGENCIES, help="how urgent a reaction is")
+    parser.add_argument("--persona", default="", help="persona that the sender recognised")
     parser.add_argument("--url", default="", help="page or screen address")
     parser.add_argument("--session", default="", help="the client's session")
     parser.add_argument("--time", type=time_us_read, metavar="TIME", help="when it happened")
