@@ -9,6 +9,7 @@ from reference.lockstep import Lockstep
 from reference.shop import SETTINGS, TENANT
 from reference.tenants import START, document
 
+FRAME_EVENT = 2
 EVERYTHING = {
     "attributes": {"q": "string", "price": "double", "email": {"type": "string", "personal": True}},
     "normalise": {
@@ -21,13 +22,13 @@ EVERYTHING = {
 }
 
 
-def tenant(folder: Path, schema: dict, *documents: object) -> Lockstep:
+def tenant(folder: Path, schema: dict, *documents: object, number: int = TENANT) -> Lockstep:
     """A tenant with this schema, its plan active."""
     lock = Lockstep(folder, START)
-    lock.commit(lock.settings(TENANT, SETTINGS))
+    lock.commit(lock.settings(number, SETTINGS))
     wanted = [document("schema", "main", **schema), *documents, document("placement", "hero")]
-    model, stored = lock.compile(TENANT, wanted, [])
-    lock.commit(stored, lock.activation(TENANT, model))
+    model, stored = lock.compile(number, wanted, [])
+    lock.commit(stored, lock.activation(number, model))
     return lock
 
 
@@ -39,7 +40,12 @@ def logged(engine: Engine, *events: event_pb2.Event) -> list[event_pb2.Event]:
     engine.commit([pending], START)
     answer = ingest_service_pb2.IngestBatchResponse.FromString(pending.response)
     assert not answer.refused_count, answer
-    rows = engine.log_records(before + 1)
+    return log_events(engine, before + 1)
+
+
+def log_events(engine: Engine, sequence: int = 1) -> list[event_pb2.Event]:
+    """The events of the log from a position on."""
+    rows = engine.log_records(sequence, FRAME_EVENT)
     return [event_pb2.Event.FromString(row[-1]) for row in rows]
 
 

@@ -27,6 +27,7 @@ class FakePending:
     payload: bytes = b""
     response: bytes = b""
     refusal: Refusal | None = None
+    unknown_agents: tuple[bytes, ...] = ()
     token: object = None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from .delivery import delivery_policy
 from .identity import identity_policy
+from .privacy_policy import privacy_policy
 from .shapes import Fields, PolicyDocument
 from .violations import Reason, nearest
 
@@ -32,6 +33,7 @@ POLICIES: Final[dict[str, Callable[[Fields], Mapping[str, Any]]]] = {
     "documents": documents_policy,
     "delivery": delivery_policy,
     "identity": identity_policy,
+    "privacy": privacy_policy,
 }
 """Id of a policy document -> its reader. Faults go to the places of the fields."""
 

@@ -12,6 +12,7 @@ from kairos_native.engine import Pending, Refusal
 from kairos_server.errors import Refused, refused_by_engine
 from kairos_server.ingest import Writer
 from kairos_server.limits import Limits
+from kairos_server.normalise import KnownAgents
 from kairos_server.rpc.call import Call
 from kairos_server.rpc.chunks import Chunk, chunk_answered, chunk_read, chunk_refused
 
@@ -53,8 +54,11 @@ class IngestStream:
     control holds back the rest.
     """
 
-    def __init__(self, engine: StreamEngine, writer: Writer, limits: Limits) -> None:
+    def __init__(
+        self, engine: StreamEngine, writer: Writer, limits: Limits, known: KnownAgents
+    ) -> None:
         self._engine = engine
+        self._known = known
         self._writer = writer
         self._limits = limits
 
@@ -91,7 +95,7 @@ class IngestStream:
         try:
             if len(chunk.batch) > self._limits.message_size_max:
                 raise Refused("REQUEST_TOO_LARGE", "batch", f"{len(chunk.batch)} bytes")
-            pending = self._check(chunk, call.tenant, received_us)
+            pending = await self._check(chunk, call.tenant, received_us)
         except Refused as refused:
             return _Answer(chunk, refused=refused)
         while True:
@@ -100,9 +104,11 @@ class IngestStream:
             except Refused as full:
                 await asyncio.sleep(full.retry_us / 1e6)
 
-    def _check(self, chunk: Chunk, tenant: int, received_us: int) -> Pending:
+    async def _check(self, chunk: Chunk, tenant: int, received_us: int) -> Pending:
         try:
-            return self._engine.check_batch(tenant, chunk.batch, received_us)
+            return await self._known.check(
+                self._engine.check_batch, tenant, chunk.batch, received_us
+            )
         except Refusal as refusal:
             raise refused_by_engine(refusal.status, refusal.field, refusal.seen) from None
 

@@ -53,6 +53,11 @@ class IngestServiceStub(object):
                 request_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamRequest.SerializeToString,
                 response_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamResponse.FromString,
                 _registered_method=True)
+        self.IngestPrivacyEvent = channel.unary_unary(
+                '/kairos.v1.IngestService/IngestPrivacyEvent',
+                request_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestPrivacyEventRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestPrivacyEventResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer(object):
@@ -96,6 +101,18 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IngestPrivacyEvent(self, request, context):
+        """Takes one event of a visitor who is to stay unknown, and says what was removed from it and how
+        long it is kept. It becomes an event of an anonymous subject, which is never linked with
+        another; its consents follow from the consent level. Idempotent by `event_id`. Errors:
+        INVALID_ARGUMENT (CONSENT_LEVEL_INVALID for a level that is missing or allows nothing,
+        RETENTION_INVALID, ENUM_INVALID, ATTRIBUTE_NAME_MISSING for attributes given by id, and all
+        reasons of Ingest).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +130,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.IngestStream,
                     request_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamRequest.FromString,
                     response_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestStreamResponse.SerializeToString,
+            ),
+            'IngestPrivacyEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.IngestPrivacyEvent,
+                    request_deserializer=kairos_dot_v1_dot_ingest__service__pb2.IngestPrivacyEventRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_ingest__service__pb2.IngestPrivacyEventResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -200,6 +222,33 @@ class IngestService(object):
             '/kairos.v1.IngestService/IngestStream',
             kairos_dot_v1_dot_ingest__service__pb2.IngestStreamRequest.SerializeToString,
             kairos_dot_v1_dot_ingest__service__pb2.IngestStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IngestPrivacyEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.IngestService/IngestPrivacyEvent',
+            kairos_dot_v1_dot_ingest__service__pb2.IngestPrivacyEventRequest.SerializeToString,
+            kairos_dot_v1_dot_ingest__service__pb2.IngestPrivacyEventResponse.FromString,
             options,
             channel_credentials,
             insecure,
