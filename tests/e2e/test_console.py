@@ -3,7 +3,7 @@
 import pytest
 from e2e.console import matches, outputs_of, steps_of
 
-DOCUMENTS = ("docs/guides/command-line.md",)
+DOCUMENTS = ("README.md", "docs/guides/command-line.md")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
