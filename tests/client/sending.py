@@ -15,7 +15,7 @@ def main(address: str, key: str, folder: str, count: int) -> None:
     producer = kairos.Producer(client, folder, linger_s=0.001, batch_count_max=50)
     number = 0
     while number < count:
-        # The subject follows the number, so that the server's profiles tell which numbers it counted.
+        # By the number, so that the profiles tell which numbers the server has counted.
         following = producer._queue.following
         number = producer.send(kairos.event("page_view", f"s{following % SUBJECTS}"))
         sys.stdout.write(f"{number}\n")
