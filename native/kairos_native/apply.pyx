@@ -87,6 +87,12 @@ cdef int32_t apply_restore(apply_core* core) noexcept nogil:
     core.applied_sequence = kept.applied_sequence
     core.received_last_us = kept.received_last_us
     core.dedupe_day_first = kept.dedupe_day_first
+    status = store_write_get(core.view, STORE_META, key,
+                             meta_key(key, core.partition, 0, EFFECTS_KEY), &value)
+    if status == STATUS_OK and value.size == STORED_SIZE + 8:
+        memcpy(&core.sink.suppressed_sequence, value.data + STORED_SIZE, 8)
+    elif status != STATUS_STORE_NOT_FOUND:
+        return STATUS_RECORD_CORRUPT if status == STATUS_OK else status
     status = tenants_restore(core.tenants, core.view, core.partition, core.plans)
     for i in range(<uint32_t>KAIROS_TENANTS_MAX):
         if core.tenants[i].known:

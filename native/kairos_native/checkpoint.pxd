@@ -22,6 +22,9 @@ cdef int32_t checkpoint_take(store_reader* reader, uint32_t database, bint whole
 #   Shapes: key[511]: of the group in IDENTITIES to go on with; as in checkpoint_range
 cdef int32_t checkpoint_groups(store_reader* reader, unsigned char* key, uint32_t* key_size,
                                output* chunk, uint32_t* count) noexcept nogil
+# Drops the entries of a chunk from the first one with a key >= `key` on; returns how many are left.
+cdef uint32_t checkpoint_cut(output* chunk, const unsigned char* key,
+                             uint32_t key_size) noexcept nogil
 # Puts a chunk's entries, inside the write transaction; an entry without a value is removed.
 cdef int32_t checkpoint_put(store* view, uint32_t database, const unsigned char* data,
                             size_t size) noexcept nogil

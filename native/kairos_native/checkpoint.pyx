@@ -1,6 +1,6 @@
 # Contract in checkpoint.pxd.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from kairos_native.commit cimport clock_us
 from kairos_native.identity cimport (IDENTITY_GROUP, IDENTITY_HEAD_SIZE, identity_group,
@@ -146,6 +146,21 @@ cdef int32_t checkpoint_groups(store_reader* reader, unsigned char* key, uint32_
         status = groups_take(reader, key, key_size, chunk, count)
         store_read_end(reader)
     return status
+
+
+cdef uint32_t checkpoint_cut(output* chunk, const unsigned char* key,
+                             uint32_t key_size) noexcept nogil:
+    cdef uint32_t sizes[2]
+    cdef uint32_t count = 0
+    cdef size_t used = 0
+    while used < chunk.used:
+        memcpy(sizes, chunk.data + used, 8)
+        if memcmp(chunk.data + used + 8, key, min(sizes[0], key_size)) >= 0:
+            chunk.used = used
+            break
+        used += 8 + <size_t>sizes[0] + sizes[1]
+        count += 1
+    return count
 
 
 cdef int32_t checkpoint_put(store* view, uint32_t database, const unsigned char* data,

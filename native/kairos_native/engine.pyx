@@ -21,8 +21,8 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 from kairos_native.agents cimport *
 from kairos_native.apply cimport apply_bind, apply_close, apply_flush, apply_open, apply_restore
 from kairos_native.check cimport *
-from kairos_native.checkpoint cimport (checkpoint_groups, checkpoint_put, checkpoint_range,
-                                       checkpoint_take)
+from kairos_native.checkpoint cimport (checkpoint_cut, checkpoint_groups, checkpoint_put,
+                                       checkpoint_range, checkpoint_take)
 from kairos_native.commit cimport *
 from kairos_native.counters cimport (COUNTER_EVENTS, COUNTER_LATE, COUNTER_TRIGGER_FIRST,
                                      COUNTERS_CHUNK)
@@ -34,8 +34,9 @@ from kairos_native.history cimport history_entry
 from kairos_native.identifier cimport (IDENTIFIER_ACCOUNT, IDENTIFIER_UNSPECIFIED, IDENTIFIER_USER,
                                        identifier_id)
 from kairos_native.identity cimport *
-from kairos_native.keys cimport (STORED_SIZE, SUBJECT_KEY_SIZE, put_big_endian, put_prefix,
-                                 stored_valid, subject_key)
+from kairos_native.keys cimport (EFFECTS_KEY, META_KEY_SIZE_MAX, STORED_SIZE, SUBJECT_KEY_SIZE,
+                                 meta_key, put_big_endian, put_prefix, stored_seal, stored_valid,
+                                 subject_key)
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
 from kairos_native.log cimport *
@@ -249,6 +250,7 @@ cdef class Engine(_EngineCalls):
                 f"Record {failed} of the log cannot be applied "
                 f"({STATUS_NAMES.get(status, status)}).",
                 status)
+        self.effects_whole()
         publish_write(&self.published, self.state.core.tenants, self.state.core.tenant_count,
                       self.state.core.applied_sequence)
 

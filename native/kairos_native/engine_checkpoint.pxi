@@ -100,8 +100,72 @@ cdef class _EngineCheckpoints(_EnginePlans):
             yield from self.image_chunks(applied_in(moment[0][2]))
         finally:
             preimages_end(&self.state.core.images, NULL)
-        for database in (STORE_HISTORY, STORE_OUTBOX, STORE_DEAD, STORE_COUNTERS):
+        yield from self.effect_chunks()
+        for database in (STORE_HISTORY, STORE_COUNTERS):
             yield from self.read_chunks(database)
+
+    # An effect moves between two databases under one key: both are read in ranges of one moment
+    # each, so that none is missed on its way. What records up to the position of now have done to
+    # effects is in the copy, so a rebuild does not do it again.
+    def effect_chunks(self):
+        _, body, _ = self.read_chunk(STORE_META, b"\0")
+        yield STORE_META, 1, self.effects_note(applied_in(body))
+        following = b"\0"
+        while following:
+            chunks, following = self.read_effects(following)
+            yield from chunks
+
+    cdef bytes effects_note(self, uint64_t position):
+        """The entry of META that tells a rebuild from which position on effects are its own."""
+        cdef uint8_t key[META_KEY_SIZE_MAX]
+        cdef uint8_t value[STORED_SIZE + 8]
+        cdef uint32_t sizes[2]
+        sizes[0] = meta_key(key, self.state.core.partition, 0, EFFECTS_KEY)
+        sizes[1] = STORED_SIZE + 8
+        memcpy(value + STORED_SIZE, &position, 8)
+        stored_seal(value, 8, position)
+        return ((<const char*>sizes)[:8] + (<const char*>key)[:sizes[0]]
+                + (<const char*>value)[:sizes[1]])
+
+    cdef tuple read_effects(self, bytes key):
+        """Chunks of OUTBOX and DEAD of one moment from a key on, and where to go on."""
+        cdef unsigned char ends[2][511]
+        cdef uint32_t end_sizes[2]
+        cdef uint32_t counts[2]
+        cdef output chunks[2]
+        cdef int32_t status = STATUS_OK
+        cdef uint32_t first
+        cdef int i
+        cdef store_reader* reader
+        self.alive()
+        reader = store_reader_new(self.view, &status)
+        must(status)
+        memset(chunks, 0, sizeof(chunks))
+        for i in range(2):
+            counts[i] = 0
+            end_sizes[i] = <uint32_t>len(key)
+            memcpy(ends[i], <const char*>key, end_sizes[i])
+        with nogil:
+            status = store_read_begin(reader)
+            for i in range(2):
+                if status == STATUS_OK:
+                    status = checkpoint_take(reader, STORE_DEAD if i else STORE_OUTBOX, False,
+                                             ends[i], &end_sizes[i], &chunks[i], &counts[i])
+            store_read_end(reader)
+        store_reader_free(reader)
+        # Both go up to where the first of them stopped.
+        first = 0
+        if end_sizes[1] and (not end_sizes[0]
+                             or memcmp(ends[1], ends[0], OUTBOX_KEY_SIZE) < 0):
+            first = 1
+        if status == STATUS_OK and end_sizes[first]:
+            counts[1 - first] = checkpoint_cut(&chunks[1 - first], ends[first], OUTBOX_KEY_SIZE)
+        found = [(STORE_DEAD if i else STORE_OUTBOX, counts[i], chunks[i].data[:chunks[i].used])
+                 for i in range(2) if counts[i]]
+        free(chunks[0].data)
+        free(chunks[1].data)
+        must(status)
+        return found, ends[first][:end_sizes[first]]
 
     def read_chunks(self, database):
         key = b"\0"

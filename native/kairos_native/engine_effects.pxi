@@ -105,6 +105,23 @@ cdef class _EngineEffects(_EngineTimers):
     def effects_made(self):
         return self.state.core.sink.emitted_count + self.state.core.sink.replayed_count
 
+    # The log was applied to its end: nothing of a checkpoint is older or newer than the rest.
+    cdef effects_whole(self):
+        cdef uint8_t key[META_KEY_SIZE_MAX]
+        cdef int32_t status
+        if not self.state.core.sink.suppressed_sequence:
+            return
+        must(store_reserve(self.view, store_dirty_size(1, STORED_SIZE)))
+        must(store_write_begin(self.view))
+        status = store_delete(self.view, STORE_META, key,
+                              meta_key(key, self.state.core.partition, 0, EFFECTS_KEY))
+        if status == STATUS_OK:
+            must(store_write_commit(self.view))
+        else:
+            store_write_abort(self.view)
+            must(status)
+        self.state.core.sink.suppressed_sequence = 0
+
     # ------------------------------------------------------------ reading
     def effects(self, uint32_t tenant, after=(0, 0), uint32_t limit=1000, bint dead=False):
         """Short transactions of a reader of its own, so that any thread may ask."""

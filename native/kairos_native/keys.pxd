@@ -11,6 +11,14 @@ cdef enum:
     SUBJECT_KEY_SIZE = 22
     META_KEY_SIZE_MAX = 32
 
+cdef extern from *:
+    """
+    /* META entry of a view that came from a checkpoint and is not brought up to date yet: effects
+     * of records up to this sequence are as the checkpoint has them. */
+    #define KAIROS_EFFECTS_KEY "effects"
+    """
+    const char* EFFECTS_KEY "KAIROS_EFFECTS_KEY"
+
 
 # Writes the low `size` bytes of a number, greatest first, so that keys sort by it.
 cdef inline void put_big_endian(uint8_t* key, uint64_t value, int size) noexcept nogil:
