@@ -64,8 +64,8 @@ cdef class _EngineEffects(_EngineTimers):
                 raise Refusal(STATUS_IDENTIFIER_INVALID, "subject_id",
                               identifier.decode("utf-8", "replace"))
             memset(&header, 0, sizeof(header))
-            # The first bytes keep these keys apart from those of event ids.
-            text = b"\xffenqueue\xff" + <bytes>key
+            # The first bytes keep these keys apart from those of event ids and of other tenants.
+            text = b"\xffenqueue\xff" + tenant.to_bytes(4, "little") + <bytes>key
             kairos_siphash128(state.settings.hash_key, <const char*>text, len(text), header.key)
             header.due_us = due_us
             header.action_size = <uint32_t>len(action)
