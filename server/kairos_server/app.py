@@ -119,6 +119,7 @@ class App:
             window_max=self._limits.effects_window_max, horizon_us=self._limits.effects_horizon_us,
         )  # fmt: skip
         writer.follow(delivery.committed)
+        observer.follow(delivery)
         effects = EffectService(engine, writer, delivery, plans, self._limits)
         table, health = method_table(
             engine, writer, plans, self._limits, lambda number: names[number],

@@ -50,6 +50,7 @@ class TelemetryCollector(Collector):
         yield _histogram("kairos_call_seconds", sorted(telemetry.latencies.items()))
         yield _histogram("kairos_stream_seconds", sorted(telemetry.stream_latencies.items()))
         yield _histogram("kairos_stage_seconds", sorted(telemetry.stages.items()))
+        yield _histogram("kairos_processing_seconds", [("", telemetry.processing)])
         yield _histogram("kairos_commit_seconds", [("", telemetry.commit_latency)])
         yield _histogram("kairos_commit_records", [("", telemetry.commit_records)])
         yield _histogram("kairos_loop_lag_seconds", [("", telemetry.loop_lag)])

@@ -38,6 +38,8 @@ METRICS: Final = (
          "the writer), `append` (with fdatasync), `apply` (with the view's commit), `answer` (from "
          "the commit to the handler), `decide`, `evaluate`, `profile` (native call). `append` and "
          "`apply` are of a group, the others of a call.", "stage"),
+    _row("processing_seconds", "histogram", "Time of a request with events, single, batch or chunk "
+         "of a stream, from its check until its events were durable and applied."),
     _row("calls_in_flight", "gauge", "Unary calls being served."),
     _row("streams_in_flight", "gauge", "Streams being served."),
     _row("serving", "gauge", "1: the server takes calls."),
@@ -97,6 +99,10 @@ METRICS: Final = (
     _row("effects_dead", "counter", "Effects that became dead letters."),
     _row("effects_replayed", "counter", "Dead letters that operators sent again."),
     _row("effects_discarded", "counter", "Effects that operators discarded."),
+    _row("effects_held", "gauge", "Pending effects that are in memory to be handed out, by what "
+         "they wait for: `waiting` (their time), `blocked` (earlier effects of their subject), "
+         "`ready` (a worker), `leased`, `settling` (the log).", "tenant", "state"),
+    _row("effect_workers_waiting", "gauge", "Calls of workers that wait for an effect.", "tenant"),
     # Per tenant
     _row("plan_age_seconds", "gauge", "Time since the tenant's active plan was activated; the "
          "label is the begin of its id.", "tenant", "plan"),

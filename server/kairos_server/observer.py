@@ -11,6 +11,7 @@ from kairos_native.engine import Engine
 from kairos_server.clock import Clock
 from kairos_server.config import Config
 from kairos_server.decisions import Decisions
+from kairos_server.delivery import Delivery, EntryState
 from kairos_server.ingest import Writer
 from kairos_server.monitor import Load, Monitor
 from kairos_server.rpc import Gate, Health, Method
@@ -71,6 +72,10 @@ class Observer:
             self._telemetry.register(source)
         self._sampler.start()
 
+    def follow(self, delivery: Delivery) -> None:
+        """Reads what waits in the outbox too."""
+        self._telemetry.register(lambda: effects_held(delivery, self._tenants))
+
     def stop(self) -> None:
         """Ends the rhythm and all subscriptions. Idempotent."""
         self._hub.close()
@@ -126,6 +131,15 @@ class Observer:
             newest_us = engine.event_time(number)
             if newest_us:
                 yield Reading("kairos_event_time_lag_seconds", (now_us - newest_us) / 1e6, (name,))
+
+
+def effects_held(delivery: Delivery, tenants: Mapping[int, str]) -> Iterator[Reading]:
+    """Yields what waits in the outboxes, by tenant and state."""
+    for number, name in tenants.items():
+        counts, waiting_count = delivery.counts(number)
+        for state in EntryState:
+            yield Reading("kairos_effects_held", counts[state], (name, state.name.lower()))
+        yield Reading("kairos_effect_workers_waiting", waiting_count, (name,))
 
 
 def folder_size(folder: Path) -> int:

@@ -38,6 +38,7 @@ class Telemetry:
         self.stream_latencies: dict[str, Histogram] = {}
         self.stages: dict[str, Histogram] = {name: Histogram() for name in COMMIT_STAGES}
         self.commit_latency = Histogram()
+        self.processing = Histogram()
         self.commit_records = CountHistogram(BATCH_BOUNDS)
         self.decisions_lost_count = 0
         self.loop_lag = Histogram()

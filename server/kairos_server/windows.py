@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from kairos_server.errors_table import ROWS, Code
-from kairos_server.histograms import BUCKET_COUNT, Histogram, quantile
+from kairos_server.histograms import BUCKET_COUNT, Histogram, bucket_last, quantile
 from kairos_server.telemetry import Telemetry
 
 _N = TypeVar("_N", int, float)
@@ -14,10 +14,6 @@ STEP_US: Final = 1_000_000
 WINDOW_US_MAX: Final = 300_000_000
 SERVER_FAULTS: Final = frozenset(
     {Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE, Code.INTERNAL, Code.DEADLINE_EXCEEDED}
-)
-INGEST_METHODS: Final = (
-    "/kairos.v1.IngestService/Ingest",
-    "/kairos.v1.IngestService/IngestBatch",
 )
 
 
@@ -62,7 +58,8 @@ class Step:
 
     length_us: int = 0
     calls: Durations = field(default_factory=Durations)
-    ingest: Durations = field(default_factory=Durations)
+    processing: Durations = field(default_factory=Durations)
+    """Its greatest value is that of its last bucket."""
     outcomes: dict[str, int] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -70,7 +67,7 @@ class Step:
         """Adds another step."""
         self.length_us += other.length_us
         self.calls.add(other.calls)
-        self.ingest.add(other.ingest)
+        self.processing.add(other.processing)
         for mine, theirs in ((self.outcomes, other.outcomes), (self.figures, other.figures)):
             for name, count in theirs.items():
                 mine[name] = mine.get(name, 0) + count  # type: ignore[assignment]
@@ -133,10 +130,8 @@ class Windows:
     def _difference(self, length_us: int) -> Step:
         step = Step(length_us)
         for method, histogram in self._telemetry.latencies.items():
-            durations = self._durations(method, histogram)
-            step.calls.add(durations)
-            if method in INGEST_METHODS:
-                step.ingest.add(durations)
+            step.calls.add(self._durations(method, histogram))
+        step.processing = self._durations("", self._telemetry.processing)
         outcomes: dict[str, int] = {}
         for (_, outcome), count in self._telemetry.calls.items():
             outcomes[outcome] = outcomes.get(outcome, 0) + count
@@ -152,9 +147,14 @@ class Windows:
         if histogram.total == total_before and before:
             return Durations()
         counts, total = histogram.counts[:], histogram.total
-        maximum, histogram.maximum = histogram.maximum, 0
         self._counts[method] = (counts, total)
-        return Durations(_bucket_growth(counts, before), total - total_before, maximum)
+        grown = _bucket_growth(counts, before)
+        if method:
+            maximum, histogram.maximum = histogram.maximum, 0
+        else:
+            # Another thread writes it: between reading and setting back, a value could be lost.
+            maximum = bucket_last(max(grown, default=0))
+        return Durations(grown, total - total_before, maximum)
 
 
 def _bucket_growth(counts: Sequence[int], before: Sequence[int]) -> dict[int, int]:

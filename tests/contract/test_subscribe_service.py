@@ -239,3 +239,45 @@ def test_a_stop_ends_the_stream_and_subscribers_are_counted(tmp_path):
 
 def subscribers_of(observed):
     return observed.metrics()["kairos_subscribers"].samples[0].value
+
+
+def test_a_reader_that_does_not_read_costs_nobody_else_and_learns_what_it_missed(tmp_path):
+    """A stopped reader's buffers fill; writers go on; when it reads again it finds gaps in the
+    right places.
+    """
+    with server(tmp_path / "data") as running, running.channel() as channel:
+        observed = Observed(running, channel)
+        options = [("grpc.http2.lookahead_bytes", 0)]
+        with grpc.insecure_channel(running.address, options) as slow:
+            reader = Observed(running, slow)
+            call = reader.subscribe_stub.Subscribe(
+                contract.SubscribeRequest(), metadata=running.metadata(), timeout=TIMEOUT
+            )
+            assert next(call).HasField("started")
+            # 16 MiB in all: more than the windows of the connection and the buffer hold together.
+            last = 0
+            for number in range(16):
+                events = [
+                    event_of("ada", event_id=f"{number}-{index}", url="/" + "x" * 8_000)
+                    for index in range(128)
+                ]
+                last = observed.batch(events).results[-1].sequence
+            assert dropped_of(observed) > 0
+            following, missed = None, 0
+            while following is None or following <= last:
+                message = next(call)
+                if message.HasField("gap"):
+                    gap = message.gap
+                    assert gap.first_sequence == following
+                    missed += gap.dropped_count
+                    following = gap.last_sequence + 1
+                elif message.HasField("behavioral_event"):
+                    assert following in (None, message.sequence)
+                    following = message.sequence + 1
+            assert missed == dropped_of(observed)
+            call.cancel()
+
+
+def dropped_of(observed):
+    family = observed.metrics()["kairos_subscription_messages_dropped"]
+    return family.samples[0].value

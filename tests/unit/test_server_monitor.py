@@ -53,6 +53,8 @@ class Rig:
     def calls(self, count, outcome="OK", ms=1.0):
         for _ in range(count):
             self.telemetry.call_done(INGEST, outcome, int(ms * 1e6))
+            if outcome == "OK":
+                self.telemetry.processing.observe(int(ms * 1e6))
 
 
 @pytest.fixture

@@ -217,6 +217,8 @@ class Writer:
         for entry in entries:
             if entry.put_ns:
                 telemetry.stage_done("queue", started - entry.put_ns)
+                if entry.priority is Priority.EVENT:
+                    telemetry.processing.observe(ended - entry.put_ns)
             stages = entry.stages
             if stages is not None:
                 stages.queue_ns = started - entry.put_ns

@@ -10,6 +10,7 @@ from google.protobuf import field_mask_pb2
 from kairos.v1 import audit_service_pb2
 from kairos.v1 import document_pb2
 from kairos.v1 import document_service_pb2
+from kairos.v1 import effect_service_pb2
 from kairos.v1 import event_pb2
 from kairos.v1 import ingest_service_pb2
 from kairos.v1 import monitoring_service_pb2
@@ -402,6 +403,373 @@ class DocumentService:
             if not page.next_page_token:
                 return
             made.page_token = page.next_page_token
+
+
+class EffectService:
+    """Hands effects to workers.
+
+    An effect is an intent to do something for somebody: the action of a trigger that fired, or what
+    a caller asked for. It is durable before the call that caused it is answered, and stays pending
+    until a worker acknowledges it or it is given up. Every intent exists exactly once and leaves
+    the outbox exactly once; it may be handed out more than once, when a worker ends without a word,
+    so workers pass `idempotency_key` on to whatever they call (docs/guides/effects.md). Common
+    errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL)
+    with `google.rpc.RetryInfo`, UNAVAILABLE (DRAINING), INVALID_ARGUMENT (WIRE_MALFORMED).
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._enqueue_effects = calls.unary(
+            "/kairos.v1.EffectService/EnqueueEffects",
+            effect_service_pb2.EnqueueEffectsRequest,
+            effect_service_pb2.EnqueueEffectsResponse,
+        )
+        self._lease_effects = calls.unary(
+            "/kairos.v1.EffectService/LeaseEffects",
+            effect_service_pb2.LeaseEffectsRequest,
+            effect_service_pb2.LeaseEffectsResponse,
+        )
+        self._stream_effects = calls.server_stream(
+            "/kairos.v1.EffectService/StreamEffects",
+            effect_service_pb2.StreamEffectsRequest,
+            effect_service_pb2.StreamEffectsResponse,
+        )
+        self._ack_effects = calls.unary(
+            "/kairos.v1.EffectService/AckEffects",
+            effect_service_pb2.AckEffectsRequest,
+            effect_service_pb2.AckEffectsResponse,
+        )
+        self._fail_effects = calls.unary(
+            "/kairos.v1.EffectService/FailEffects",
+            effect_service_pb2.FailEffectsRequest,
+            effect_service_pb2.FailEffectsResponse,
+        )
+        self._extend_leases = calls.unary(
+            "/kairos.v1.EffectService/ExtendLeases",
+            effect_service_pb2.ExtendLeasesRequest,
+            effect_service_pb2.ExtendLeasesResponse,
+        )
+        self._list_effects = calls.unary(
+            "/kairos.v1.EffectService/ListEffects",
+            effect_service_pb2.ListEffectsRequest,
+            effect_service_pb2.ListEffectsResponse,
+        )
+        self._list_dead_effects = calls.unary(
+            "/kairos.v1.EffectService/ListDeadEffects",
+            effect_service_pb2.ListDeadEffectsRequest,
+            effect_service_pb2.ListDeadEffectsResponse,
+        )
+        self._replay_effects = calls.unary(
+            "/kairos.v1.EffectService/ReplayEffects",
+            effect_service_pb2.ReplayEffectsRequest,
+            effect_service_pb2.ReplayEffectsResponse,
+        )
+        self._discard_effects = calls.unary(
+            "/kairos.v1.EffectService/DiscardEffects",
+            effect_service_pb2.DiscardEffectsRequest,
+            effect_service_pb2.DiscardEffectsResponse,
+        )
+        self._get_effect_stats = calls.unary(
+            "/kairos.v1.EffectService/GetEffectStats",
+            effect_service_pb2.GetEffectStatsRequest,
+            effect_service_pb2.GetEffectStatsResponse,
+        )
+
+    def enqueue_effects(
+        self,
+        request: effect_service_pb2.EnqueueEffectsRequest | None = None,
+        *,
+        effects: Iterable[effect_service_pb2.NewEffect] | None = None,
+        validate_only: bool | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.EnqueueEffectsResponse:
+        """Puts effects into the outbox, all or none.
+
+        Idempotent by `idempotency_key` for 8 days: a repeat is answered with the effect that
+        exists, whatever else it says. Errors: INVALID_ARGUMENT (FIELD_REQUIRED, FIELD_INVALID,
+        SUBJECT_MISSING, SUBJECT_INVALID, IDENTIFIER_INVALID, BATCH_EMPTY, BATCH_TOO_LARGE).
+        """
+        made = requested(
+            effect_service_pb2.EnqueueEffectsRequest,
+            request,
+            effects=effects,
+            validate_only=validate_only,
+        )
+        return self._enqueue_effects(made, timeout)
+
+    def lease_effects(
+        self,
+        request: effect_service_pb2.LeaseEffectsRequest | None = None,
+        *,
+        worker_id: str | None = None,
+        effect_count_max: int | None = None,
+        wait_us: int | None = None,
+        lease_us: int | None = None,
+        channels: Iterable[event_pb2.Channel | str] | None = None,
+        action_types: Iterable[str] | None = None,
+        include_event: bool | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.LeaseEffectsResponse:
+        """Hands out effects that are due, the most urgent first, each under a lease.
+
+        Nobody else is handed a leased effect; a lease that ends without a word counts as a failed
+        attempt. Waits up to `wait_us` for the first one. Never hands out an effect while an earlier
+        one of the same subject is due and neither acknowledged nor given up, unless the policy of
+        its channel says `order: none`. Not idempotent: an answer that is lost leaves leases that
+        end by themselves. Errors: INVALID_ARGUMENT (FIELD_INVALID).
+        """
+        made = requested(
+            effect_service_pb2.LeaseEffectsRequest,
+            request,
+            worker_id=worker_id,
+            effect_count_max=effect_count_max,
+            wait_us=wait_us,
+            lease_us=lease_us,
+            channels=channels,
+            action_types=action_types,
+            include_event=include_event,
+        )
+        return self._lease_effects(made, timeout)
+
+    def stream_effects(
+        self,
+        request: effect_service_pb2.StreamEffectsRequest | None = None,
+        *,
+        worker_id: str | None = None,
+        in_flight_count_max: int | None = None,
+        lease_us: int | None = None,
+        channels: Iterable[event_pb2.Channel | str] | None = None,
+        action_types: Iterable[str] | None = None,
+        timeout: float | None = None,
+    ) -> Answers[effect_service_pb2.StreamEffectsResponse]:
+        """Hands out effects as LeaseEffects does, for as long as the worker stays, and no more than
+        `in_flight_count_max` that are not finished yet.
+
+        Effects are acknowledged, failed and extended with the other calls, on any connection. The
+        stream ends with UNAVAILABLE (DRAINING), or when the connection has reached its age; leases
+        outlive it. Errors: INVALID_ARGUMENT (FIELD_INVALID).
+        """
+        made = requested(
+            effect_service_pb2.StreamEffectsRequest,
+            request,
+            worker_id=worker_id,
+            in_flight_count_max=in_flight_count_max,
+            lease_us=lease_us,
+            channels=channels,
+            action_types=action_types,
+        )
+        return self._stream_effects(made, timeout)
+
+    def ack_effects(
+        self,
+        request: effect_service_pb2.AckEffectsRequest | None = None,
+        *,
+        leases: Iterable[effect_service_pb2.EffectLease] | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.AckEffectsResponse:
+        """Says that effects are done: they leave the outbox for ever.
+
+        Idempotent. An acknowledgement that comes after the lease's end is taken as long as nobody
+        else holds the effect, because doing it again would be worse. Errors: INVALID_ARGUMENT
+        (BATCH_EMPTY, BATCH_TOO_LARGE, FIELD_INVALID); for single effects see EffectResult.
+        """
+        made = requested(
+            effect_service_pb2.AckEffectsRequest,
+            request,
+            leases=leases,
+        )
+        return self._ack_effects(made, timeout)
+
+    def fail_effects(
+        self,
+        request: effect_service_pb2.FailEffectsRequest | None = None,
+        *,
+        failures: Iterable[effect_service_pb2.FailedEffect] | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.FailEffectsResponse:
+        """Says that attempts failed: the effects are handed out again later, with growing delay, or
+        given up and kept among the dead effects once the policy's attempts are used.
+
+        Idempotent. Errors: INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE, FIELD_INVALID); for
+        single effects see EffectResult.
+        """
+        made = requested(
+            effect_service_pb2.FailEffectsRequest,
+            request,
+            failures=failures,
+        )
+        return self._fail_effects(made, timeout)
+
+    def extend_leases(
+        self,
+        request: effect_service_pb2.ExtendLeasesRequest | None = None,
+        *,
+        leases: Iterable[effect_service_pb2.EffectLease] | None = None,
+        lease_us: int | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.ExtendLeasesResponse:
+        """Moves the ends of leases.
+
+        Idempotent. Errors: INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE, FIELD_INVALID); for
+        single effects see EffectResult.
+        """
+        made = requested(
+            effect_service_pb2.ExtendLeasesRequest,
+            request,
+            leases=leases,
+            lease_us=lease_us,
+        )
+        return self._extend_leases(made, timeout)
+
+    def list_effects(
+        self,
+        request: effect_service_pb2.ListEffectsRequest | None = None,
+        *,
+        filter: effect_service_pb2.EffectFilter | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.ListEffectsResponse:
+        """Lists pending effects, oldest first.
+
+        A page may be short, or empty, and still not the last: one call looks at a bounded number of
+        effects. Errors: INVALID_ARGUMENT (PAGE_INVALID, FIELD_INVALID).
+        """
+        made = requested(
+            effect_service_pb2.ListEffectsRequest,
+            request,
+            filter=filter,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return self._list_effects(made, timeout)
+
+    def iterate_effects(
+        self,
+        *,
+        filter: effect_service_pb2.EffectFilter | None = None,
+        page_size: int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[effect_service_pb2.Effect]:
+        """Yields what list_effects returns, page after page."""
+        made = effect_service_pb2.ListEffectsRequest(
+            filter=filter,
+            page_size=page_size,
+        )
+        while True:
+            page = self._list_effects(made, timeout)
+            for item in page.effects:
+                yield item
+            if not page.next_page_token:
+                return
+            made.page_token = page.next_page_token
+
+    def list_dead_effects(
+        self,
+        request: effect_service_pb2.ListDeadEffectsRequest | None = None,
+        *,
+        filter: effect_service_pb2.EffectFilter | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.ListDeadEffectsResponse:
+        """Lists effects that were given up, oldest first; pages as in ListEffects.
+
+        Errors: INVALID_ARGUMENT (PAGE_INVALID, FIELD_INVALID).
+        """
+        made = requested(
+            effect_service_pb2.ListDeadEffectsRequest,
+            request,
+            filter=filter,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return self._list_dead_effects(made, timeout)
+
+    def iterate_dead_effects(
+        self,
+        *,
+        filter: effect_service_pb2.EffectFilter | None = None,
+        page_size: int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[effect_service_pb2.Effect]:
+        """Yields what list_dead_effects returns, page after page."""
+        made = effect_service_pb2.ListDeadEffectsRequest(
+            filter=filter,
+            page_size=page_size,
+        )
+        while True:
+            page = self._list_dead_effects(made, timeout)
+            for item in page.effects:
+                yield item
+            if not page.next_page_token:
+                return
+            made.page_token = page.next_page_token
+
+    def replay_effects(
+        self,
+        request: effect_service_pb2.ReplayEffectsRequest | None = None,
+        *,
+        effect_ids: Iterable[str] | None = None,
+        filter: effect_service_pb2.EffectFilter | None = None,
+        note: str | None = None,
+        validate_only: bool | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.ReplayEffectsResponse:
+        """Makes dead effects pending again, their attempts forgotten.
+
+        Later effects of the subject that were handed out meanwhile are not taken back. Idempotent.
+        Errors: INVALID_ARGUMENT (FIELD_REQUIRED, FIELD_INVALID, BATCH_TOO_LARGE).
+        """
+        made = requested(
+            effect_service_pb2.ReplayEffectsRequest,
+            request,
+            effect_ids=effect_ids,
+            filter=filter,
+            note=note,
+            validate_only=validate_only,
+        )
+        return self._replay_effects(made, timeout)
+
+    def discard_effects(
+        self,
+        request: effect_service_pb2.DiscardEffectsRequest | None = None,
+        *,
+        effect_ids: Iterable[str] | None = None,
+        filter: effect_service_pb2.EffectFilter | None = None,
+        note: str | None = None,
+        validate_only: bool | None = None,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.DiscardEffectsResponse:
+        """Removes dead effects for ever, and pending ones that are named by id and that nobody
+        holds.
+
+        Idempotent. Errors: INVALID_ARGUMENT (FIELD_REQUIRED, FIELD_INVALID, BATCH_TOO_LARGE).
+        """
+        made = requested(
+            effect_service_pb2.DiscardEffectsRequest,
+            request,
+            effect_ids=effect_ids,
+            filter=filter,
+            note=note,
+            validate_only=validate_only,
+        )
+        return self._discard_effects(made, timeout)
+
+    def get_effect_stats(
+        self,
+        request: effect_service_pb2.GetEffectStatsRequest | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> effect_service_pb2.GetEffectStatsResponse:
+        """Counts the tenant's effects by what they wait for.
+
+        Errors: none but the common.
+        """
+        made = requested(
+            effect_service_pb2.GetEffectStatsRequest,
+            request,
+        )
+        return self._get_effect_stats(made, timeout)
 
 
 class IngestService:
@@ -1383,6 +1751,21 @@ class Services:
         accepted alone.
         """
         return DocumentService(self.calls)
+
+    @cached_property
+    def effect_service(self) -> EffectService:
+        """Hands effects to workers.
+
+        An effect is an intent to do something for somebody: the action of a trigger that fired, or
+        what a caller asked for. It is durable before the call that caused it is answered, and stays
+        pending until a worker acknowledges it or it is given up. Every intent exists exactly once
+        and leaves the outbox exactly once; it may be handed out more than once, when a worker ends
+        without a word, so workers pass `idempotency_key` on to whatever they call
+        (docs/guides/effects.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), RESOURCE_EXHAUSTED
+        (QUEUE_FULL, DISK_FULL, MAP_FULL) with `google.rpc.RetryInfo`, UNAVAILABLE (DRAINING),
+        INVALID_ARGUMENT (WIRE_MALFORMED).
+        """
+        return EffectService(self.calls)
 
     @cached_property
     def ingest_service(self) -> IngestService:
