@@ -6,6 +6,7 @@ from kairos_native.apply_event cimport event_load
 from kairos_native.keys cimport SUBJECT_KEY_SIZE, subject_key
 from kairos_native.layout cimport *
 from kairos_native.limits cimport *
+from kairos_native.linked cimport linked_gather
 from kairos_native.scratch cimport scratch_fit
 from kairos_native.status cimport *
 from kairos_native.tenant cimport tenant_state
@@ -40,6 +41,7 @@ cdef int32_t tick_subject(apply_core* core, const apply_record* source,
     cdef uint8_t key[SUBJECT_KEY_SIZE]
     cdef working_record* place
     cdef timer_scene scene
+    cdef apply_record own = source[0]
     cdef const uint8_t* before
     cdef uint32_t changed = 0
     cdef int32_t status
@@ -52,6 +54,10 @@ cdef int32_t tick_subject(apply_core* core, const apply_record* source,
     place = working_find(&core.records, key)
     status = event_load(core, tenant, place, source.sequence, &scene.record, &before)
     if status != STATUS_OK or before == NULL:
+        return status
+    own.subject_id = tick.subject_id
+    status = linked_gather(core, tenant, &own, scene.record)
+    if status != STATUS_OK:
         return status
     scene.core = core
     scene.tenant = tenant

@@ -21,7 +21,8 @@ cdef enum:
 #   Owns: nothing; `record` is the working copy, in memory of KAIROS_RECORD_SIZE_MAX bytes
 cdef struct timer_scene:
     apply_core* core
-    tenant_state* tenant        # with an active plan that core.work fits
+    # with an active plan that core.work fits; core.work.others holds the rest of the group
+    tenant_state* tenant
     kairos_record* record
     const uint8_t* subject_id
     uint64_t sequence           # of the log record

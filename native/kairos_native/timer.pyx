@@ -4,6 +4,7 @@ from libc.stdint cimport (INT64_MAX, UINT32_MAX, int32_t, int64_t, uint8_t, uint
 from libc.string cimport memcpy, memset
 
 from kairos_native.features cimport feature_read, feature_view, record_open_session
+from kairos_native.fold cimport fold_group
 from kairos_native.hash cimport kairos_hash64
 from kairos_native.keys cimport STORED_SIZE, SUBJECT_KEY_SIZE, stored_seal
 from kairos_native.limits cimport *
@@ -116,7 +117,7 @@ cdef int64_t timer_spread(const timer_scene* scene, const kairos_timer* timer) n
 
 
 # ---------------------------------------------------------------- fire
-# Finds, once for a record, what still holds of it: no event takes part.
+# Finds, once for a record, what still holds of it and its group: no event takes part.
 cdef void scene_ask(timer_scene* scene) noexcept nogil:
     cdef const plan* image = scene.tenant.active
     cdef const kairos_index* index = &image.indexes[<int>INDEX_TIMERS]
@@ -125,7 +126,11 @@ cdef void scene_ask(timer_scene* scene) noexcept nogil:
     memset(&view, 0, sizeof(view))
     view.image = image
     view.record = scene.record
-    view.session = record_open_session(scene.record, scene.now_us,
+    if scene.core.work.others.count:
+        view.folded = 1
+        view.record = fold_group(image, &scene.core.work.others, scene.record,
+                                 scene.core.work.fold)
+    view.session = record_open_session(view.record, scene.now_us,
                                        scene.tenant.settings.session_gap_us)
     view.births = scene.tenant.births
     view.now_us = scene.now_us
