@@ -130,6 +130,7 @@ cdef class Engine(_EngineCalls):
     cdef start(self, int partition, uint64_t map_size, uint64_t segment_size, int64_t now_us,
                str kernel, texts):
         self.slot_names = {}
+        self.prepared = {}
         self.plans.entries = <plan_entry*>calloc(PLANS_LOADED_MAX, sizeof(plan_entry))
         if kernel and KERNELS.get(kernel, UINT32_MAX) > match_kernel_best():
             known = ", ".join(name

@@ -96,8 +96,12 @@ def canonical_name(str name):
 def verify_image(bytes image):
     cdef int32_t status = STATUS_OK
     cdef bytes message = bytes(512)
-    cdef plan* loaded = plan_load_bytes(<const uint8_t*><const char*>image, len(image), &status,
-                                        <char*>message, 512)
+    cdef const uint8_t* data = <const uint8_t*><const char*>image
+    cdef uint64_t size = len(image)
+    cdef char* text = message
+    cdef plan* loaded
+    with nogil:
+        loaded = plan_load_bytes(data, size, &status, text, 512)
     if loaded == NULL:
         raise EngineError(fault_text(message) or STATUS_NAMES.get(status, ""), status)
     plan_free(loaded)

@@ -2,20 +2,27 @@
 # them by id, so a place is filled before the count is raised.
 
 
+cdef class PreparedPlan:
+    """A plan that was read from its file and waits for its place."""
+    cdef plan* image
+
+    def __dealloc__(self):
+        if self.image != NULL:
+            plan_free(self.image)
+
+
 cdef class _EnginePlans(_EngineState):
     cdef load_plan(self, bytes plan_id):
-        cdef int32_t status = STATUS_OK
-        cdef bytes message = bytes(MESSAGE_SIZE)
         cdef uint32_t place
         cdef plan* image
         if plan_table_find(&self.plans, <const uint8_t*><const char*>plan_id) != NULL:
             return
+        prepared = self.prepared.pop(plan_id, None)
         path = self.folder.plans / f"{plan_id.hex()}.plan"
-        image = plan_load(os.fsencode(path), &status, <char*>message, MESSAGE_SIZE)
-        if image == NULL:
-            raise EngineError(
-                f"The plan image {path} cannot be loaded: {fault_text(message)} Restore the file.",
-                status)
+        if prepared is None:
+            prepared = self.read_plan(path)
+        image = (<PreparedPlan>prepared).image
+        (<PreparedPlan>prepared).image = NULL
         if bytes(image.header.plan_id[:32]) != plan_id:
             plan_free(image)
             raise EngineError(
@@ -35,6 +42,29 @@ cdef class _EnginePlans(_EngineState):
         if place == self.plans.count:
             self.plans.count += 1
         self.slot_names.pop(plan_id, None)
+
+    cdef PreparedPlan read_plan(self, path):
+        cdef int32_t status = STATUS_OK
+        cdef bytes message = bytes(MESSAGE_SIZE)
+        cdef bytes encoded = os.fsencode(path)
+        cdef PreparedPlan prepared = PreparedPlan.__new__(PreparedPlan)
+        cdef const char* name = encoded
+        cdef char* text = message
+        cdef uint32_t text_size = MESSAGE_SIZE
+        cdef plan* image
+        with nogil:
+            image = plan_load(name, &status, text, text_size)
+        prepared.image = image
+        if image == NULL:
+            raise EngineError(
+                f"The plan image {path} cannot be loaded: {fault_text(message)} Restore the file.",
+                status)
+        return prepared
+
+    def prepare_plan(self, bytes plan_id):
+        self.alive()
+        # One at a time: what was prepared and never activated makes room for the next.
+        self.prepared = {plan_id: self.read_plan(self.folder.plans / f"{plan_id.hex()}.plan")}
 
     cdef uint32_t free_place(self):
         cdef uint32_t i

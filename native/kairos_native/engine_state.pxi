@@ -11,6 +11,7 @@ cdef class _EngineState:
     cdef object folder
     cdef list texts
     cdef dict slot_names
+    cdef dict prepared
     cdef bint opened
     # a commit failed: what this process holds in memory is no longer what the log says
     cdef bint failed

@@ -17,6 +17,7 @@ from typing import Final, NoReturn
 import uvloop
 from kairos_native.engine import LIMITS, Engine, EngineError, Pending, Refusal
 
+from kairos_server.administration import FiringSampler
 from kairos_server.catalog import DocumentsRefused
 from kairos_server.clock import Clock
 from kairos_server.config import Config
@@ -149,6 +150,8 @@ class App:
         health.set_all(serving=True)
         checkpointer.start()
         ticker.start()
+        firings = FiringSampler(plans.firings, tuple(names), self._clock.now_us)
+        firings.start()
         ready_s = time.monotonic() - started
         _LOG.info(
             "ready",
@@ -167,6 +170,7 @@ class App:
             exit_now(Exit.SOFTWARE)
         observer.stop()
         delivery.close()
+        await firings.stop()
         await self._drain(transport, gate, health, checkpointer, ticker, writer, probes)
         return Exit.OK
 

@@ -2,11 +2,12 @@
 by the rest of the server.
 """
 
-import json
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import msgspec
 from kairos_native.engine import Engine, Pending
 
 from kairos_server.administration import (
@@ -36,6 +37,14 @@ class PlanApplied:
 
     row: PlanRow
     warnings: list[str]
+
+
+class _PlanMeta(msgspec.Struct):
+    """The part of a plan's meta data that is read here; the conditions of 10,000 triggers beside it
+    are skipped, not built.
+    """
+
+    policies: dict[str, dict[str, Any]] = {}
 
 
 class Plans:
@@ -127,7 +136,7 @@ class Plans:
         known = self._policies.get(tenant)
         if known is None or known[0] != plan_id:
             meta = self._engine.plan_meta(tenant)
-            known = plan_id, json.loads(meta).get("policies", {}) if meta else {}
+            known = plan_id, msgspec.json.decode(meta, type=_PlanMeta).policies if meta else {}
             self._policies[tenant] = known
         return known[1].get(policy_id)
 
@@ -180,6 +189,7 @@ class Plans:
         if not known:
             raise Refused("PLAN_UNKNOWN", "plan_id", plan_id.hex())
         if self._engine.active_plan(tenant) != plan_id:
+            await asyncio.to_thread(self._engine.prepare_plan, plan_id)
             state = await self.documents.state(tenant)
             entry = state.audit.entry(actor, action, f"plans/{plan_id.hex()}")
             await self.submit(

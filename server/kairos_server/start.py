@@ -68,7 +68,7 @@ async def tenants_commit(
     """
     for tenant in tenants:
         settings = _settings_text(tenant)
-        known = engine.documents_of(tenant.number).get(SETTINGS_KEY)
+        known = engine.documents_of(tenant.number, SETTINGS_KEY).get(SETTINGS_KEY)
         if known == settings:
             continue
         if known is not None and json.loads(known)["time_mode"] != tenant.time_mode:

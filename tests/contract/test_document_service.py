@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 
 import pytest
 from contract.desk import OTHER_KEY, START_US, desk, trigger
@@ -485,6 +486,28 @@ def test_validation_tells_every_fault(tmp_path):
                 ("trigger/u", "condition", "NAME_UNKNOWN"), ("trigger/v", "condition", "SYNTAX"),
             ]  # fmt: skip
             assert server.engine.documents_of(3, "document/").keys() == {"document/trigger/t"}
+
+    run(test())
+
+
+def test_the_log_alone_brings_everything_back(tmp_path):
+    async def test():
+        async def everything(server):
+            history = await server.call("ListDocumentVersions", kind="trigger", document_id="t")
+            listed = await server.call("ListDocuments")
+            audit = await server.call("ListAuditEntries")
+            return history, listed, audit, server.engine.active_plan(3)
+
+        async with desk(tmp_path / "data") as server:
+            first = await server.put(trigger("t"), request_id="r")
+            await server.put(trigger("t", "false"))
+            await server.put(trigger("d"), draft=True)
+            await server.call("DeleteDocument", kind="trigger", document_id="t")
+            before = await everything(server)
+        shutil.rmtree(tmp_path / "data" / "view")
+        async with desk(tmp_path / "data") as server:
+            assert await everything(server) == before
+            assert await server.put(trigger("t"), request_id="r") == first
 
     run(test())
 

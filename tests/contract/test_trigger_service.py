@@ -319,6 +319,61 @@ def test_a_trigger_is_executed_by_hand(tmp_path):
     run(test())
 
 
+def test_actions_for_the_outbox_are_put_there_once(tmp_path):
+    async def test():
+        async with desk(tmp_path / "data") as server:
+            body = {
+                "kind": "trigger", "id": "t", "condition": "true", "urgency": "high",
+                "actions": [
+                    {"type": "show"},
+                    {"type": "mail", "deliver": "outbox", "channel": "email",
+                     "parameters": {"text": "hello"}},
+                    {"type": "later", "delay": "2h"},
+                ],
+            }  # fmt: skip
+            await server.put(document_pb2.Document(body=json.dumps(body)))
+            request = {"trigger_id": "t", "user_id": "u", "context": context("a")}
+            answer = await server.call("ExecuteTrigger", **request, request_id="r")
+            assert [(a.type, a.executed, a.result) for a in answer.actions] == [
+                ("show", False, "caller"), ("mail", True, "accepted"), ("later", True, "accepted"),
+            ]  # fmt: skip
+            await server.call("ExecuteTrigger", **request, request_id="r")
+            effects = server.engine.effects(TENANT)
+            assert len(effects) == 2
+            sent = [event_pb2.Action.FromString(effect[6]) for effect in effects]
+            assert [action.type for action in sent] == ["mail", "later"]
+            assert sent[0].parameters[0].string_value == "hello"
+            created, due = effects[1][8], effects[1][9]
+            assert due - created == pytest.approx(2 * 3_600_000_000, abs=1000)
+            assert effects[0][14] == event_pb2.URGENCY_HIGH
+            assert effects[0][15] == event_pb2.CHANNEL_EMAIL
+            await server.call("ExecuteTrigger", **request, request_id="r-2")
+            assert len(server.engine.effects(TENANT)) == 4, "another request, other effects"
+
+    run(test())
+
+
+def test_a_trigger_with_a_timing_is_executed_by_its_condition(tmp_path):
+    async def test():
+        async with desk(tmp_path / "data") as server:
+            given = pb.Trigger(trigger_id="t", condition='event.type == "a"')
+            given.timing.string_value = "delayed_5min"
+            given.actions.add(type="mail")
+            stored = (await server.call("CreateTrigger", trigger=given)).trigger
+            assert stored.timing.string_value == "delayed_5min"
+            for event_type, met in (("a", True), ("b", False)):
+                tested = await server.call("TestTrigger", trigger_id="t", event=event(event_type))
+                assert tested.triggered is met
+                tried = await server.call("TestTrigger", trigger=given, event=event(event_type))
+                assert tried.triggered is met
+                done = await server.call(
+                    "ExecuteTrigger", trigger_id="t", user_id="u", context=context(event_type)
+                )
+                assert done.condition_met is met
+
+    run(test())
+
+
 def test_overrides_stand_in_for_facts(tmp_path):
     async def test():
         async with desk(tmp_path / "data") as server:

@@ -7,6 +7,7 @@ from .edits import Edit, Heads, Outcome, Revision
 from .firings import Fired, Firings, Period, TriggerTotal
 from .requests import request_id_check
 from .rows import PLAN_PREFIX, PlanRow, row_read
+from .sampling import FiringSampler
 from .store import DocumentStore
 from .versions import Change, Version
 
@@ -20,6 +21,7 @@ __all__ = [
     "DocumentStore",
     "Edit",
     "Fired",
+    "FiringSampler",
     "Firings",
     "Heads",
     "Outcome",

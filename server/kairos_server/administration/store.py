@@ -51,6 +51,7 @@ class DocumentEngine(Protocol):
         self, tenant: int, prefix: str, after: str, count: int
     ) -> list[tuple[str, bytes]]: ...
     def store_plan(self, image: bytes) -> bytes: ...
+    def prepare_plan(self, plan_id: bytes) -> None: ...
     def active_plan(self, tenant: int) -> bytes | None: ...
 
 
@@ -223,6 +224,8 @@ class DocumentStore:
             row = row_read(row.plan_id, known[0][1])
         else:
             await asyncio.to_thread(self._engine.store_plan, group.image)
+        if group.staged[-1].edit.activate and self._engine.active_plan(tenant) != row.plan_id:
+            await asyncio.to_thread(self._engine.prepare_plan, row.plan_id)
         outcomes = [(staged, _outcome(group, staged, row)) for staged in group.staged]
         entries: Entries = list(group.applied.entries)
         if not known:

@@ -55,6 +55,7 @@ class TriggerService:
         self._store = plans.documents
         self._firings: Firings = plans.firings
         self._limits = limits
+        self._numbers: dict[int, tuple[tuple[str, ...], dict[str, int]]] = {}
         self._execution = TriggerExecution(engine, plans, limits)
         self._statistics = TriggerStatistics(plans)
 
@@ -195,7 +196,12 @@ class TriggerService:
 
     async def _view(self, call: Call) -> _View:
         heads = (await self._store.state(call.tenant)).heads
-        numbers = {name: i for i, name in enumerate(heads.catalog.registry.triggers)}
+        names = heads.catalog.registry.triggers
+        known = self._numbers.get(call.tenant)
+        if known is None or known[0] is not names:
+            known = names, {name: number for number, name in enumerate(names)}
+            self._numbers[call.tenant] = known
+        numbers = known[1]
         totals = self._firings.totals(call.tenant)
         events = self._firings.events(call.tenant)
         return _View(heads, numbers, totals, events, call.received_us)
