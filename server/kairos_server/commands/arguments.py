@@ -115,3 +115,17 @@ def enum_names(values: Sequence[str], prefix: str) -> list[str]:
 DEVICES: Final = enum_names(event_pb2.DeviceType.keys(), "DEVICE_TYPE_")
 CHANNELS: Final = enum_names(event_pb2.Channel.keys(), "CHANNEL_")
 URGENCIES: Final = enum_names(event_pb2.Urgency.keys(), "URGENCY_")
+IDENTIFIERS: Final = enum_names(event_pb2.IdentifierType.keys(), "IDENTIFIER_TYPE_")
+
+
+def subject_type_add(parser: argparse.ArgumentParser) -> None:
+    """Adds `--subject-type`."""
+    parser.add_argument(
+        "--subject-type", choices=IDENTIFIERS, help="kind of identifier (default user)"
+    )
+
+
+def subject_type_of(parsed: argparse.Namespace) -> str | None:
+    """Returns the enum's name of `--subject-type`; None where it was not given."""
+    kind = parsed.subject_type
+    return f"IDENTIFIER_TYPE_{kind.upper()}" if kind else None

@@ -3,8 +3,6 @@
 import argparse
 import getpass
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
 
 from kairos.v1 import document_pb2, document_service_pb2
 from kairos.v1.document_service_pb2_grpc import DocumentServiceStub
@@ -12,6 +10,7 @@ from kairos.v1.document_service_pb2_grpc import DocumentServiceStub
 from kairos_server.commands.arguments import action_add
 from kairos_server.commands.connection import Server, connection_add
 from kairos_server.commands.output import Column, Output, output_add, time_text
+from kairos_server.commands.pages import pages
 from kairos_server.exits import CommandFailed, Exit
 
 PAGE_SIZE = 100
@@ -128,16 +127,6 @@ def run_delete(parsed: argparse.Namespace) -> int:
     output.lines(f"warning: {warning}" for warning in answer.warnings)
     output.line(f"{parsed.name} {'can be' if parsed.dry_run else 'is'} removed")
     return Exit.OK
-
-
-def pages(server: Server, method: Any, request: Any, rows: Callable[[Any], Any]) -> Iterator[Any]:
-    """Yields the rows of all pages of a list. Errors: CommandFailed."""
-    while True:
-        page = server.call(method, request)
-        yield from rows(page)
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def name_read(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,12 +13,15 @@ from kairos.v1.document_service_pb2_grpc import DocumentServiceStub
 from kairos.v1.plan_service_pb2_grpc import PlanServiceStub
 
 from kairos_server.catalog import DocumentsRefused, FolderDocument, read_folder
+from kairos_server.catalog.documents import KINDS
+from kairos_server.catalog.json_schema import all_schemas
 from kairos_server.commands.arguments import action_add, actions_add
 from kairos_server.commands.connection import Server, connection_add
 from kairos_server.commands.document_calls import calls_add, change_text
 from kairos_server.commands.output import Output, output_add
 from kairos_server.exits import CommandFailed, Exit
 
+ANY: Final = "document"
 SIGNS: Final = {"added": "+", "changed": "~", "removed": "-", "drafted": "?"}
 
 
@@ -58,6 +62,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         )
         output_add(child)
         connection_add(child)
+    schema = action_add(
+        actions, "schema", "print the JSON Schema of a kind of document, for editors", run_schema,
+        (
+            "kairos documents schema > .kairos.schema.json    # of all kinds",
+            "kairos documents schema trigger",
+        ),
+    )  # fmt: skip
+    schema.add_argument("kind", nargs="?", default=ANY, choices=(ANY, *KINDS), metavar="KIND")
     calls_add(actions)
 
 
@@ -109,6 +121,12 @@ def run_validate(parsed: argparse.Namespace) -> int:
     if valid:
         output.line(f"{len(documents)} documents are valid")
     return Exit.OK if valid else Exit.REFUSED
+
+
+def run_schema(parsed: argparse.Namespace) -> int:
+    """Prints a schema; needs no server."""
+    sys.stdout.write(json.dumps(all_schemas()[parsed.kind], indent=2, ensure_ascii=False) + "\n")
+    return Exit.OK
 
 
 def folder_read(path: str) -> list[FolderDocument]:

@@ -10,7 +10,6 @@ from kairos.v1.trigger_service_pb2_grpc import TriggerServiceStub
 
 from kairos_server.commands.arguments import action_add, actions_add, pair_read
 from kairos_server.commands.connection import Server, connection_add
-from kairos_server.commands.document_calls import pages
 from kairos_server.commands.evaluate import action_text, event_add, event_of, urgency_text
 from kairos_server.commands.output import (
     Column,
@@ -20,6 +19,7 @@ from kairos_server.commands.output import (
     output_add,
     time_text,
 )
+from kairos_server.commands.pages import pages
 from kairos_server.exits import Exit
 
 PAGE_SIZE: Final = 100
