@@ -38,13 +38,15 @@ if TYPE_CHECKING:
     from kairos.producer import Producer, ProducerStats, QueueFull
     from kairos.queue_file import QueueDamaged, QueueInUse
     from kairos.values import Money, attributes, event, time_us, values_of
+    from kairos.worker import EffectWorker, GiveUp, TryLater
 
 __all__ = [
-    "AlreadyExists", "Cancelled", "Client", "Conflict", "DeadlineExceeded", "FailedPrecondition",
-    "InvalidRequest", "KairosError", "Money", "NotFound", "Overloaded", "PermissionDenied",
-    "Producer", "ProducerStats", "QueueDamaged", "QueueFull", "QueueInUse", "Refused",
-    "Retries", "ServerFailed", "Tls", "Unauthenticated", "Unavailable", "Unimplemented",
-    "Violation", "aio", "attributes", "event", "time_us", "values_of",
+    "AlreadyExists", "Cancelled", "Client", "Conflict", "DeadlineExceeded", "EffectWorker",
+    "FailedPrecondition", "GiveUp", "InvalidRequest", "KairosError", "Money", "NotFound",
+    "Overloaded", "PermissionDenied", "Producer", "ProducerStats", "QueueDamaged", "QueueFull",
+    "QueueInUse", "Refused", "Retries", "ServerFailed", "Tls", "TryLater", "Unauthenticated",
+    "Unavailable", "Unimplemented", "Violation", "aio", "attributes", "event", "time_us",
+    "values_of",
 ]  # fmt: skip
 
 _ERRORS = (
@@ -57,6 +59,7 @@ _HOMES = {
     **dict.fromkeys(("Money", "attributes", "event", "time_us", "values_of"), "kairos.values"),
     **dict.fromkeys(("Producer", "ProducerStats", "QueueFull"), "kairos.producer"),
     **dict.fromkeys(("QueueDamaged", "QueueInUse"), "kairos.queue_file"),
+    **dict.fromkeys(("EffectWorker", "GiveUp", "TryLater"), "kairos.worker"),
     "Client": "kairos.client",
     "Refused": "kairos.delivery",
     "Retries": "kairos.policy",

@@ -64,6 +64,10 @@ def fill_of(request: type[Message], ids: Ids) -> Fill | None:
         if message.HasField("event"):
             fill_events((message.event,))
 
+    def fill_event_id(message: Any) -> None:
+        if not message.event_id:
+            message.event_id = ids.new()
+
     def fill_request_id(message: Any) -> None:
         if not message.request_id:
             message.request_id = ids.new()
@@ -74,4 +78,6 @@ def fill_of(request: type[Message], ids: Ids) -> Fill | None:
         return lambda message: fill_events(message.events)
     if kinds.get("batch") is batch:
         return lambda message: fill_events(message.batch.events)
+    if "event_id" in fields and request.DESCRIPTOR.name.startswith("Ingest"):
+        return fill_event_id
     return fill_request_id if "request_id" in fields else None
