@@ -192,10 +192,74 @@ class Engine:
         """Decides again from a decision record alone; the result equals the recorded response but
         for processing time.
         """
-    def profile(self, tenant: int, subject_id: bytes, at_us: int | None, now_us: int) -> bytes:
+    def profile(
+        self,
+        tenant: int,
+        subject_id: bytes,
+        at_us: int | None,
+        now_us: int,
+        *,
+        identifier_type: int = 0,
+        whole: bool = True,
+    ) -> bytes:
         """An encoded GetProfileResponse.
 
         Raises Refusal(SUBJECT_NOT_FOUND, PLAN_MISSING, TIME_NOT_ALLOWED).
+        """
+    def subject_id(self, tenant: int, identifier_type: int, identifier: bytes) -> bytes:
+        """The 16-byte id of an identifier. Raises Refusal(IDENTIFIER_INVALID)."""
+    def link(
+        self,
+        tenant: int,
+        left: tuple[int, bytes],
+        right: tuple[int, bytes],
+        method: int,
+        confidence: float,
+        evidence: bytes,
+        now_us: int,
+    ) -> Pending:
+        """A record that links two identifiers, each (type, value). What came of it tells
+        link_outcome. Raises Refusal(IDENTIFIER_INVALID, FIELD_INVALID).
+        """
+    def unlink(self, tenant: int, link_id: int, now_us: int) -> Pending:
+        """A record that removes a link."""
+    def link_outcome(self, pending: Pending) -> tuple[int, int]:
+        """Of a committed link or unlink: status (0: done, else LINK_REFUSED or LINK_NOT_FOUND) and
+        id of the link; a link's id is 16 times the sequence of the record that made it, and an
+        ordinal.
+        """
+    def group(
+        self, tenant: int, subject_id: bytes
+    ) -> tuple[
+        list[tuple[bytes, int]],
+        list[
+            tuple[int, tuple[int, bytes], tuple[int, bytes], int, float, bytes, int, bytes, bytes]
+        ],
+    ]:
+        """Members (subject id, identifier type) in ascending order, and links: id, left (type,
+        value), right, method, confidence, evidence, time, left and right subject id. Both empty for
+        a subject that is not linked.
+        """
+    def link_row(
+        self, tenant: int, link_id: int
+    ) -> (
+        tuple[int, tuple[int, bytes], tuple[int, bytes], int, float, bytes, int, bytes, bytes]
+        | None
+    ):
+        """One link as `group` gives it; None where there is none."""
+    def recent(self, tenant: int, subject_ids: Sequence[bytes]) -> list[tuple[int, bytes]]:
+        """(log sequence, subject id) of the last 16 events of each subject, newest first."""
+    def log_events(self, sequences: Sequence[int]) -> list[tuple[int, int, int, bytes]]:
+        """(sequence, occurred, received, encoded event) of these log records, in the order asked
+        for; those that the log no longer holds are left out. Any thread.
+        """
+    def score_names(self, tenant: int) -> list[str]:
+        """Names of the active plan's scores."""
+    def consent_history(
+        self, tenant: int, subject_ids: Sequence[bytes]
+    ) -> list[tuple[int, int, int, bytes, bytes, list[tuple[bytes, int]]]]:
+        """(sequence, occurred, received, source, policy version, [(purpose, status)]) of every
+        event with consents of these subjects, newest first.
         """
     def store_plan(self, image: bytes) -> bytes:
         """Verifies an image and writes it durably to the plans folder; returns its 32-byte id.
@@ -250,7 +314,7 @@ class Engine:
         Must have returned before `close`.
         """
     def dump(self, database: str) -> Iterator[tuple[bytes, bytes]]:
-        """Sorted (key, value) of one database: meta, subjects, documents, plans or dedupe."""
+        """Sorted (key, value) of one database: meta, subjects, identities, history, dedupe …"""
     def log_records(
         self, sequence: int, kind: int = 0
     ) -> list[tuple[int, int, int, int, int, bytes]]:

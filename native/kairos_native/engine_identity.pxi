@@ -184,6 +184,20 @@ cdef class _EngineIdentity(_EngineEffects):
             log_finder_free(finder)
         return found
 
+    def score_names(self, uint32_t tenant):
+        cdef tenant_state state
+        cdef const kairos_derived* derived
+        cdef uint32_t i
+        self.alive()
+        self.tenant_known(tenant, &state)
+        found = []
+        if state.active == NULL:
+            return found
+        for i in range(state.active.derived_count):
+            derived = &state.active.derived[i]
+            found.append((state.active.strings + derived.name.offset)[:derived.name.size].decode())
+        return found
+
     def consent_history(self, uint32_t tenant, subject_ids):
         found = []
         for subject_id in subject_ids:

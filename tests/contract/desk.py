@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from kairos.v1 import (
     audit_service_pb2,
+    consent_service_pb2,
     document_pb2,
     document_service_pb2,
     event_pb2,
     ingest_service_pb2,
     plan_service_pb2,
+    profile_service_pb2,
     trigger_service_pb2,
 )
 from kairos_native.engine import Engine
@@ -25,8 +27,12 @@ from kairos_server.plans import Plans
 from kairos_server.rpc import Gate, KeyRing, MethodTable, key_hash
 from kairos_server.rpc.audit_service import AuditService
 from kairos_server.rpc.call import Call
+from kairos_server.rpc.consent_service import ConsentService
+from kairos_server.rpc.device_service import DeviceService
 from kairos_server.rpc.document_service import DocumentService
+from kairos_server.rpc.ingest_service import IngestService
 from kairos_server.rpc.plan_service import PlanService
+from kairos_server.rpc.profile_service import ProfileService
 from kairos_server.rpc.trigger_service import TriggerService
 from kairos_server.telemetry import Telemetry
 from unit.server_fakes import limits
@@ -36,7 +42,11 @@ OTHER = 4
 KEY = "kairos_desk"
 OTHER_KEY = "kairos_other"
 START_US = 1_710_000_000_000_000
-MODULES = (audit_service_pb2, document_service_pb2, plan_service_pb2, trigger_service_pb2)
+MODULES = (
+    audit_service_pb2, consent_service_pb2, document_service_pb2, ingest_service_pb2,
+    plan_service_pb2, profile_service_pb2, trigger_service_pb2,
+)  # fmt: skip
+NAMES = {TENANT: "shop", OTHER: "other"}
 
 
 def trigger(document_id: str, condition: str = "true", **fields: object) -> document_pb2.Document:
@@ -101,7 +111,7 @@ async def desk(folder: Path, **changes: int):
     async def submit(pending):
         await writer.submit(pending, Priority.RESERVATION)
 
-    for tenant, name in ((TENANT, "shop"), (OTHER, "other")):
+    for tenant, name in NAMES.items():
         await submit(engine.tenant_settings(tenant, name, bytes([tenant]) * 16, 0, START_US))
     plans = Plans(engine, submit)
     gate = Gate(KeyRing([(key_hash(KEY), TENANT), (key_hash(OTHER_KEY), OTHER)]), bounds, telemetry)
@@ -110,6 +120,10 @@ async def desk(folder: Path, **changes: int):
         *DocumentService(plans, bounds).methods(),
         *AuditService(plans, bounds).methods(),
         *TriggerService(engine, plans, bounds).methods(),
+        *IngestService(engine, writer, bounds).methods(),
+        *ProfileService(engine, writer, bounds, NAMES.__getitem__).methods(),
+        *DeviceService(engine, writer, NAMES.__getitem__).methods(),
+        *ConsentService(engine, writer, bounds, NAMES.__getitem__).methods(),
     )
     try:
         yield Desk(engine, plans, gate, table)

@@ -12,6 +12,7 @@ from kairos_server.config import Address
 from kairos_server.ingest import Writer
 from kairos_server.rpc import Gate, GrpcioEngine, Health, KeyRing, MethodTable, key_hash, key_new
 from kairos_server.rpc.ingest_service import IngestService
+from kairos_server.rpc.profile_service import ProfileService
 from kairos_server.rpc.read_services import ReadServices
 from kairos_server.rpc.reflection import Reflection
 from kairos_server.telemetry import Telemetry
@@ -58,7 +59,8 @@ async def served(engine=None, **changes):
     gate = Gate(KeyRing([(key_hash(key), TENANT)]), bounds, telemetry)
     own = (
         *IngestService(engine, writer, bounds).methods(),
-        *ReadServices(engine, writer, lambda number: "shop").methods(),
+        *ReadServices(engine, writer).methods(),
+        *ProfileService(engine, writer, bounds, lambda number: "shop").methods(),
     )
     services = MethodTable(*own).services()
     health = Health(services)

@@ -15,7 +15,7 @@ from typing import Any
 from kairos.v1 import personalization_service_pb2, trigger_service_pb2
 from kairos_server.catalog.model import FieldType, Rule
 
-from reference import features
+from reference import features, group
 from reference.active import (
     ENUMS,
     Active,
@@ -27,6 +27,7 @@ from reference.active import (
     value_of_wire,
 )
 from reference.features import BOOL, INT, NO_VALUE, TIME
+from reference.identities import ACCOUNT, Identities, Key, key_of
 from reference.reading import profile_of, ranked, rules_holding
 from reference.wire import Refused, read_decide, read_event
 
@@ -89,8 +90,12 @@ class Tenant:
     active: Active | None = None
     births: list[tuple[int, int]] = field(default_factory=list)
     event_time_us: int = 0
-    subjects: dict[bytes, Subject] = field(default_factory=dict)
+    subjects: dict[Key, Subject] = field(default_factory=dict)
     session_keys: dict[bytes, int] = field(default_factory=dict)
+    identities: Identities = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.identities = Identities(self.settings.hash_key)
 
     def activate(self, active: Active, sequence: int, received_us: int) -> None:
         """A slot that the plan before did not feed is born now."""
@@ -150,15 +155,18 @@ class Tenant:
 
     def apply(self, event: dict[str, Any], sequence: int, received_us: int) -> Outcome:
         """Applies a checked event at a place of the log."""
-        subject = self.subjects.get(event["subject_id"])
+        key = key_of(event["subject_type"], event["subject_id"])
+        subject = self.subjects.get(key)
         event_id, day = event["event_id"], received_us // DAY_US
         if subject is not None and event_id in subject.ids:
             accepted_day, numbers = subject.ids[event_id]
             if accepted_day + LOOK_BACK_DAYS >= day:
                 return Outcome(duplicate=True, numbers=numbers)
         if subject is None:
-            subject = self.subjects[event["subject_id"]] = Subject(features.Subject(0))
+            subject = self.subjects[key] = Subject(features.Subject(0))
+        self.identities.of_event(key, event["identifiers"], sequence)
         outcome, occurred = self.change(subject, event, sequence, received_us)
+        self._accounts(key, event, subject.history.events[-1])
         self.event_time_us = max(self.event_time_us, occurred)
         if event_id:
             subject.ids[event_id] = (day, outcome.numbers)
@@ -196,11 +204,35 @@ class Tenant:
                 history.consents.append((number, granted, occurred))
         subject.late_count += late
         subject.sequence = sequence
+        others, place = self.others(key_of(event["subject_type"], event["subject_id"]))
         view = features.View(
-            active.plan, history, now, tuple(self.births), applied, session, opened
-        )
+            active.plan, history, now, tuple(self.births), applied, session, opened,
+            tuple(other.history for other in others), place,
+        )  # fmt: skip
         fired = rules_holding(active.model.trigger_rules, view, {})
         return Outcome(False, late, fired, tuple(rule.number for rule in fired)), occurred
+
+    def _accounts(self, key: Key, event: dict[str, Any], applied: features.Event) -> None:
+        """The event counts once for every account that it names."""
+        for value in {value for kind, value in event["identifiers"] if kind == ACCOUNT}:
+            if (ACCOUNT, value) == key:
+                continue
+            account = self.subjects.setdefault((ACCOUNT, value), Subject(features.Subject(0)))
+            account.history.gap_us = self.settings.gap_us
+            account.history.apply(applied)
+            account.late_count += applied.late
+            account.sequence = applied.sequence
+
+    def others(self, key: Key) -> tuple[list[Subject], int]:
+        """The other members of the key's group that have events, and how many come before it."""
+        group = self.identities.group(key)
+        known = [
+            (member, self.subjects[member])
+            for member in group
+            if member != key and member in self.subjects
+        ]
+        place = sum(group.index(member) < group.index(key) for member, _ in known)
+        return [subject for _, subject in known], place
 
     def _session_key(self, session_id: bytes) -> int:
         if not session_id:
@@ -239,21 +271,22 @@ class Tenant:
             raise Refused("TIME_NOT_ALLOWED", field_name)
         return at_us
 
-    def view(self, subject: Subject | None, now_us: int) -> features.View:
+    def view(self, key: Key, now_us: int) -> features.View:
+        subject = self.subjects.get(key)
         history = subject.history if subject else features.Subject(0)
-        history.gap_us = self.settings.gap_us
-        return features.View(
-            self.active.plan,
-            history,
-            now_us,
-            tuple(self.births),
-            None,
-            history.newest_open_session(now_us),
-        )
+        others, place = self.others(key)
+        view = features.View(
+            self.active.plan, history, now_us, tuple(self.births),
+            others=tuple(other.history for other in others), own_place=place,
+        )  # fmt: skip
+        newest = next(iter(group.sessions(view)), None)
+        if newest is None or now_us - newest.last_us > self.settings.gap_us:
+            return view
+        return replace(view, session=newest)
 
     def evaluate(self, data: bytes, wanted: Sequence[str], sequence: int, now_us: int) -> Any:
         event = self.check(data, now_us)
-        subject = self.subjects.get(event["subject_id"])
+        subject = self.subjects.get(key_of(event["subject_type"], event["subject_id"]))
         subject = subject.copy() if subject else Subject(features.Subject(0))
         outcome, _ = self.change(subject, event, sequence + 1, now_us)
         names = self.active.model.trigger_names
@@ -277,7 +310,7 @@ class Tenant:
         placement = placements.get(request["placement"].decode())
         if placement is None:
             raise Refused("PLACEMENT_UNKNOWN", "context.placement")
-        view = self.view(self.subjects.get(request["subject_id"]), moment)
+        view = self.view(request["subject_id"], moment)
         chosen = ranked(self.active.model, placement, view, context, request)
         response = personalization_service_pb2.DecideResponse(
             plan_id=self.active.plan_id.hex(), applied_sequence=sequence
@@ -307,10 +340,13 @@ class Tenant:
             values[place] = fit
         return values
 
-    def profile(self, subject_id: bytes, at_us: int | None, now_us: int) -> Any:
+    def profile(self, key: Key, at_us: int | None, now_us: int) -> Any:
         """A GetProfileResponse without stored_bytes. Errors: Refused."""
         moment = self.moment(at_us, now_us, "at_time_us")
-        subject = self.subjects.get(subject_id)
-        if subject is None:
+        found = [
+            self.subjects[known] for known in self.identities.group(key) if known in self.subjects
+        ]
+        if not found:
             raise Refused("SUBJECT_NOT_FOUND", "subject_id")
-        return profile_of(self, subject, subject_id, self.view(subject, moment))
+        subject_id = key[1] if isinstance(key, tuple) else key
+        return profile_of(self, found, subject_id, self.view(key, moment))

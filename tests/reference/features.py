@@ -316,11 +316,16 @@ class View:
     event: Event | None = None
     session: Session | None = None
     session_is_new: bool = False
+    others: tuple[Subject, ...] = ()
+    """The other members of the group that have events, in ascending order of their ids."""
+    own_place: int = 0
+    """How many of them come before the subject."""
 
 
 def complete(view: View, slot_id: int) -> bool:
     slot, (sequence, complete_from_us) = view.plan.slots[slot_id], view.births[slot_id]
-    if not view.subject.events or view.subject.events[0].sequence > sequence:
+    first = group.first_sequence(view)
+    if first is None or first > sequence:
         return True
     if slot.scope == SESSION:
         return view.session is not None and view.session.start_us >= complete_from_us
@@ -351,6 +356,8 @@ def read_at(view: View, source: Source, *, previous: bool) -> Value:
             ]
         if not complete(view, source_id):
             return NO_VALUE
+        if view.others and view.plan.slots[source_id].scope == SUBJECT:
+            return group.read_slot(view, source_id, part, previous=previous)
         return read_slot(events, view.plan, source_id, part, view.now_us)
     if kind == SOURCE_DERIVED:
         return read_derived(view, source_id, previous=previous)
@@ -392,15 +399,15 @@ def newest(entries: list[tuple]) -> Value | None:
 
 def read_trait(view: View, trait_id: int) -> Value:
     name, field_type = view.plan.traits[trait_id]
-    value = newest([entry for entry in view.subject.traits if entry[0] == name])
+    traits = [entry for member in group.members(view) for entry in member.traits]
+    value = newest([entry for entry in traits if entry[0] == name])
     if value is None:
         return NO_VALUE
     return (DOUBLE, float(value[1])) if field_type == FIELD_DOUBLE and value[0] == INT else value
 
 
 def read_consent(view: View, purpose: int) -> Value:
-    granted = newest([entry for entry in view.subject.consents if entry[0] == purpose])
-    return NO_VALUE if granted is None else (BOOL, granted)
+    return group.consent(view, purpose)
 
 
 def read_session(view: View, session_field: int, *, previous: bool) -> Value:
@@ -420,7 +427,8 @@ def read_session(view: View, session_field: int, *, previous: bool) -> Value:
 
 
 def read_profile(view: View, events: list[Event], profile_field: int, *, previous: bool) -> Value:
-    opened = view.subject.session_count - (1 if previous and view.session_is_new else 0)
+    events = [e for part in group.histories(view, previous=previous) for e in part]
+    opened = group.session_count(view) - (1 if previous and view.session_is_new else 0)
     if profile_field < 2:
         return INT, (len(events), opened)[profile_field]
     if not events:
@@ -429,3 +437,7 @@ def read_profile(view: View, events: list[Event], profile_field: int, *, previou
     return ((TIME, min(times)), (TIME, max(times)), (DURATION, view.now_us - min(times)))[
         profile_field - 2
     ]
+
+
+# Its functions and these call each other.
+from reference import group  # noqa: E402

@@ -20,6 +20,7 @@ from kairos_server.catalog import Catalog, DocumentInput, PlanModel, build_image
 
 from reference.active import Active
 from reference.engine import Settings
+from reference.identities import Key, type_of
 from reference.node import Node, Request
 from reference.node import Refusal as EventRefused
 from reference.wire import Refused
@@ -138,6 +139,15 @@ class Lockstep:
         )
         return self.engine.check_batch(tenant, data, self.now_us), request
 
+    def link(self, tenant: int, left: Key, right: Key) -> Staged:
+        sides = [(type_of(key), key[1] if isinstance(key, tuple) else key) for key in (left, right)]
+        pending = self.engine.link(tenant, *sides, 4, 0.5, b"", self.now_us)
+        return pending, Request(tenant, self.now_us, link=(left, right))
+
+    def unlink(self, tenant: int, link_id: int) -> Staged:
+        pending = self.engine.unlink(tenant, link_id, self.now_us)
+        return pending, Request(tenant, self.now_us, unlink=link_id)
+
     def decisions(self) -> Staged | None:
         pending = self.engine.take_decisions()
         if pending is None:
@@ -152,6 +162,10 @@ class Lockstep:
         expected = self.node.commit([request for _, request in present])
         answers = []
         for (pending, request), answer in zip(present, expected, strict=True):
+            if isinstance(answer, tuple):
+                assert self.engine.link_outcome(pending) == answer
+                answers.append(answer)
+                continue
             if answer is None:
                 assert pending.response == b""
                 continue
@@ -199,23 +213,27 @@ class Lockstep:
         found.processing_time_us = 0
         same(found, known.evaluate(data, wanted, self.node.sequence, self.now_us))
 
-    def profile(self, tenant: int, subject_id: str, at_us: int | None = None) -> None:
-        known, identifier = self.node.tenants[tenant], subject_id.encode()
+    def profile(self, tenant: int, subject_id: str | Key, at_us: int | None = None) -> None:
+        known = self.node.tenants[tenant]
+        key = subject_id.encode() if isinstance(subject_id, str) else subject_id
+        identifier = key[1] if isinstance(key, tuple) else key
         try:
-            response = self.engine.profile(tenant, identifier, at_us, self.now_us)
+            response = self.engine.profile(
+                tenant, identifier, at_us, self.now_us, identifier_type=type_of(key)
+            )
         except Refusal as refusal:
-            refused(refusal, lambda: known.profile(identifier, at_us, self.now_us))
+            refused(refusal, lambda: known.profile(key, at_us, self.now_us))
             return
         found = profile_service_pb2.GetProfileResponse.FromString(response)
         assert found.profile.stored_bytes > 0
         found.profile.stored_bytes = 0
-        same(found, known.profile(identifier, at_us, self.now_us))
+        same(found, known.profile(key, at_us, self.now_us))
 
     def profiles(self) -> None:
         """Compares every subject of every tenant."""
         for number, tenant in self.node.tenants.items():
             for subject_id in tenant.subjects if tenant.active else ():
-                self.profile(number, subject_id.decode())
+                self.profile(number, subject_id)
 
 
 def copy_folder(source: Path, target: Path, view_size: int) -> None:

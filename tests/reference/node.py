@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kairos.v1 import event_pb2, ingest_service_pb2
+from kairos_native.engine import STATUS
 
 from reference.active import Active
 from reference.engine import Outcome, Settings, Tenant
 from reference.hash import siphash128
+from reference.identities import Key
 from reference.wire import Refused
 
 # A malformed message may have no id that can be trusted.
@@ -40,6 +42,8 @@ class Request:
     active: Active | None = None
     silent_count: int = 0
     """Records that change nothing: documents, decisions."""
+    link: tuple[Key, Key] | None = None
+    unlink: int = 0
 
 
 @dataclass
@@ -89,6 +93,8 @@ class Node:
             sequence = self._append(request.received_us)
             self.tenants[request.tenant].activate(request.active, sequence, self.received_us)
             return None
+        if request.link is not None or request.unlink:
+            return self._relate(request)
         for _ in range(request.silent_count):
             self._append(request.received_us)
         if not request.events:
@@ -102,6 +108,16 @@ class Node:
             duplicate_count=sum(r.duplicate for r in results),
             refused_count=sum(r.HasField("error") for r in results),
         )
+
+    def _relate(self, request: Request) -> tuple[int, int]:
+        """Status and id of the link, as the engine gives them."""
+        sequence = self._append(request.received_us)
+        identities = self.tenants[request.tenant].identities
+        if request.link is None:
+            known = identities.unlink(request.unlink)
+            return (0, request.unlink) if known else (STATUS["LINK_NOT_FOUND"], 0)
+        link_id = identities.link(*request.link, sequence * 16, automatic=False)
+        return (STATUS["LINK_REFUSED"], 0) if link_id is None else (0, link_id)
 
     def _result(self, request: Request, event: dict[str, Any] | Refusal) -> Any:
         kind = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kairos.v1 import profile_service_pb2
 from kairos_server.catalog.model import Candidate, Placement, PlanModel, Rule, Source
 
-from reference import features, match, score
+from reference import features, group, match, score
 from reference.active import Value, constant_of_value, plain, put_value
 from reference.features import ABSENT, BOOL, DOUBLE, INT, NO_VALUE
 
@@ -77,8 +78,10 @@ def ranked(
     return [(candidate, points, 1) for *_, candidate, points in best]
 
 
-def profile_of(tenant: Tenant, subject: Subject, subject_id: bytes, view: features.View) -> Any:
-    active, history = tenant.active, subject.history
+def profile_of(
+    tenant: Tenant, subjects: Sequence[Subject], subject_id: bytes, view: features.View
+) -> Any:
+    active, history = tenant.active, group.merged(view)
     times = [event.occurred_us for event in history.events]
     profile = profile_service_pb2.Profile(
         subject_id=subject_id.decode(),
@@ -86,11 +89,12 @@ def profile_of(tenant: Tenant, subject: Subject, subject_id: bytes, view: featur
         last_seen_time_us=max(times),
         event_count=len(times),
         session_count=history.session_count,
-        late_count=subject.late_count,
-        sequence=subject.sequence,
+        late_count=sum(member.late_count for member in subjects),
+        sequence=max(member.sequence for member in subjects),
         at_time_us=view.now_us,
     )
-    for session in sorted(history.sessions, key=features.session_order, reverse=True):
+    order = operator.attrgetter("last_us", "ordinal", "start_us")
+    for session in sorted(history.sessions, key=order, reverse=True):
         profile.sessions.add(
             ordinal=session.ordinal,
             start_time_us=session.start_us,

@@ -79,5 +79,5 @@ class FakeEngine:
     def evaluate(self, tenant, request, now_us):
         return b"evaluated:" + request
 
-    def profile(self, tenant, subject_id, at_us, now_us):
+    def profile(self, tenant, subject_id, at_us, now_us, *, identifier_type=0, whole=True):
         raise Refusal(72, "subject_id", subject_id.decode())

@@ -8,6 +8,7 @@ from kairos.aio.calls import Answers, Calls
 from kairos.requests import requested
 from google.protobuf import field_mask_pb2
 from kairos.v1 import audit_service_pb2
+from kairos.v1 import consent_service_pb2
 from kairos.v1 import document_pb2
 from kairos.v1 import document_service_pb2
 from kairos.v1 import effect_service_pb2
@@ -115,6 +116,452 @@ class AuditService:
             entry_id=entry_id,
         )
         return await self._get_audit_entry(made, timeout)
+
+
+class ProfileService:
+    """Reads profiles, and links the identifiers of one person.
+
+    Every identifier is a subject of its own; linked ones are read as one, and unlinking parts them
+    again without loss (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*),
+    INVALID_ARGUMENT (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID),
+    RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._get_profile = calls.unary(
+            "/kairos.v1.ProfileService/GetProfile",
+            profile_service_pb2.GetProfileRequest,
+            profile_service_pb2.GetProfileResponse,
+        )
+        self._list_recent_events = calls.unary(
+            "/kairos.v1.ProfileService/ListRecentEvents",
+            profile_service_pb2.ListRecentEventsRequest,
+            profile_service_pb2.ListRecentEventsResponse,
+        )
+        self._link_identifiers = calls.unary(
+            "/kairos.v1.ProfileService/LinkIdentifiers",
+            profile_service_pb2.LinkIdentifiersRequest,
+            profile_service_pb2.LinkIdentifiersResponse,
+        )
+        self._unlink_identifiers = calls.unary(
+            "/kairos.v1.ProfileService/UnlinkIdentifiers",
+            profile_service_pb2.UnlinkIdentifiersRequest,
+            profile_service_pb2.UnlinkIdentifiersResponse,
+        )
+        self._list_links = calls.unary(
+            "/kairos.v1.ProfileService/ListLinks",
+            profile_service_pb2.ListLinksRequest,
+            profile_service_pb2.ListLinksResponse,
+        )
+        self._link_devices = calls.unary(
+            "/kairos.v1.ProfileService/LinkDevices",
+            profile_service_pb2.LinkDevicesRequest,
+            profile_service_pb2.LinkDevicesResponse,
+        )
+        self._get_device_sync = calls.unary(
+            "/kairos.v1.ProfileService/GetDeviceSync",
+            profile_service_pb2.GetDeviceSyncRequest,
+            profile_service_pb2.GetDeviceSyncResponse,
+        )
+        self._delete_profile = calls.unary(
+            "/kairos.v1.ProfileService/DeleteProfile",
+            profile_service_pb2.DeleteProfileRequest,
+            profile_service_pb2.DeleteProfileResponse,
+        )
+
+    async def get_profile(
+        self,
+        request: profile_service_pb2.GetProfileRequest | None = None,
+        *,
+        subject_id: str | None = None,
+        tenant_id: str | None = None,
+        at_time_us: int | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        read_mask: field_mask_pb2.FieldMask | None = None,
+        scope: profile_service_pb2.ProfileScope | str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.GetProfileResponse:
+        """Returns what is known of a subject, with every event acknowledged before.
+
+        Errors: NOT_FOUND (SUBJECT_NOT_FOUND), INVALID_ARGUMENT (TIME_NOT_ALLOWED,
+        FIELD_MASK_INVALID, ENUM_INVALID), FAILED_PRECONDITION (PLAN_MISSING).
+        """
+        made = requested(
+            profile_service_pb2.GetProfileRequest,
+            request,
+            subject_id=subject_id,
+            tenant_id=tenant_id,
+            at_time_us=at_time_us,
+            subject_type=subject_type,
+            read_mask=read_mask,
+            scope=scope,
+        )
+        return await self._get_profile(made, timeout)
+
+    async def list_recent_events(
+        self,
+        request: profile_service_pb2.ListRecentEventsRequest | None = None,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        event_types: Iterable[str] | None = None,
+        scope: profile_service_pb2.ProfileScope | str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.ListRecentEventsResponse:
+        """Lists the last events of a subject, newest first: the last 16 of each identifier.
+
+        Errors: INVALID_ARGUMENT (PAGE_INVALID, ENUM_INVALID).
+        """
+        made = requested(
+            profile_service_pb2.ListRecentEventsRequest,
+            request,
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+            page_size=page_size,
+            page_token=page_token,
+            event_types=event_types,
+            scope=scope,
+        )
+        return await self._list_recent_events(made, timeout)
+
+    async def iterate_recent_events(
+        self,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        page_size: int | None = None,
+        event_types: Iterable[str] | None = None,
+        scope: profile_service_pb2.ProfileScope | str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[profile_service_pb2.RecentEvent]:
+        """Yields what list_recent_events returns, page after page."""
+        made = profile_service_pb2.ListRecentEventsRequest(
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+            page_size=page_size,
+            event_types=event_types,
+            scope=scope,
+        )
+        while True:
+            page = await self._list_recent_events(made, timeout)
+            for item in page.events:
+                yield item
+            if not page.next_page_token:
+                return
+            made.page_token = page.next_page_token
+
+    async def link_identifiers(
+        self,
+        request: profile_service_pb2.LinkIdentifiersRequest | None = None,
+        *,
+        left: event_pb2.Identifier | None = None,
+        right: event_pb2.Identifier | None = None,
+        method: profile_service_pb2.LinkMethod | str | None = None,
+        confidence: float | None = None,
+        evidence: Iterable[str] | None = None,
+        tenant_id: str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.LinkIdentifiersResponse:
+        """Says that two identifiers are of one person.
+
+        Idempotent: two identifiers have one link, and a repeat is answered with it, as it is.
+        Errors: INVALID_ARGUMENT (FIELD_INVALID), FAILED_PRECONDITION (LINK_REFUSED).
+        """
+        made = requested(
+            profile_service_pb2.LinkIdentifiersRequest,
+            request,
+            left=left,
+            right=right,
+            method=method,
+            confidence=confidence,
+            evidence=evidence,
+            tenant_id=tenant_id,
+        )
+        return await self._link_identifiers(made, timeout)
+
+    async def unlink_identifiers(
+        self,
+        request: profile_service_pb2.UnlinkIdentifiersRequest | None = None,
+        *,
+        link_id: str | None = None,
+        tenant_id: str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.UnlinkIdentifiersResponse:
+        """Removes a link.
+
+        What it alone held together falls apart, each identifier with its own counters, as if it had
+        never been linked. An event does not link these two again; LinkIdentifiers does. Errors:
+        NOT_FOUND (LINK_NOT_FOUND), INVALID_ARGUMENT (NAME_INVALID).
+        """
+        made = requested(
+            profile_service_pb2.UnlinkIdentifiersRequest,
+            request,
+            link_id=link_id,
+            tenant_id=tenant_id,
+        )
+        return await self._unlink_identifiers(made, timeout)
+
+    async def list_links(
+        self,
+        request: profile_service_pb2.ListLinksRequest | None = None,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.ListLinksResponse:
+        """Lists the links of a subject's group, oldest first.
+
+        Errors: INVALID_ARGUMENT (PAGE_INVALID, ENUM_INVALID).
+        """
+        made = requested(
+            profile_service_pb2.ListLinksRequest,
+            request,
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return await self._list_links(made, timeout)
+
+    async def iterate_links(
+        self,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        page_size: int | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[profile_service_pb2.Link]:
+        """Yields what list_links returns, page after page."""
+        made = profile_service_pb2.ListLinksRequest(
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+            page_size=page_size,
+        )
+        while True:
+            page = await self._list_links(made, timeout)
+            for item in page.links:
+                yield item
+            if not page.next_page_token:
+                return
+            made.page_token = page.next_page_token
+
+    async def link_devices(
+        self,
+        request: profile_service_pb2.LinkDevicesRequest | None = None,
+        *,
+        primary_session_id: str | None = None,
+        secondary_session_id: str | None = None,
+        linking_method: profile_service_pb2.LinkMethod | str | None = None,
+        confidence: float | None = None,
+        evidence: Iterable[str] | None = None,
+        tenant_id: str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.LinkDevicesResponse:
+        """Links the sessions of two devices and tells how well what they did goes together.
+
+        Idempotent as LinkIdentifiers. Errors: INVALID_ARGUMENT (FIELD_REQUIRED, FIELD_INVALID),
+        FAILED_PRECONDITION (LINK_REFUSED, PLAN_MISSING).
+        """
+        made = requested(
+            profile_service_pb2.LinkDevicesRequest,
+            request,
+            primary_session_id=primary_session_id,
+            secondary_session_id=secondary_session_id,
+            linking_method=linking_method,
+            confidence=confidence,
+            evidence=evidence,
+            tenant_id=tenant_id,
+        )
+        return await self._link_devices(made, timeout)
+
+    async def get_device_sync(
+        self,
+        request: profile_service_pb2.GetDeviceSyncRequest | None = None,
+        *,
+        user_id: str | None = None,
+        tenant_id: str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.GetDeviceSyncResponse:
+        """Returns what a user's devices did last.
+
+        Errors: NOT_FOUND (SUBJECT_NOT_FOUND), FAILED_PRECONDITION (PLAN_MISSING).
+        """
+        made = requested(
+            profile_service_pb2.GetDeviceSyncRequest,
+            request,
+            user_id=user_id,
+            tenant_id=tenant_id,
+        )
+        return await self._get_device_sync(made, timeout)
+
+    async def delete_profile(
+        self,
+        request: profile_service_pb2.DeleteProfileRequest | None = None,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        timeout: float | None = None,
+    ) -> profile_service_pb2.DeleteProfileResponse:
+        """Erases a subject.
+
+        Errors: UNIMPLEMENTED (NOT_IMPLEMENTED): erasure is not built yet.
+        """
+        made = requested(
+            profile_service_pb2.DeleteProfileRequest,
+            request,
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+        )
+        return await self._delete_profile(made, timeout)
+
+
+class ConsentService:
+    """Keeps what people agreed to.
+
+    A consent is stated by an event, so that triggers see it and the log keeps it; the newest
+    statement of any identifier of a person holds, and of two at one moment the denial
+    (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
+    (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), FAILED_PRECONDITION
+    (PLAN_MISSING), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._set_consent = calls.unary(
+            "/kairos.v1.ConsentService/SetConsent",
+            consent_service_pb2.SetConsentRequest,
+            consent_service_pb2.SetConsentResponse,
+        )
+        self._get_consent = calls.unary(
+            "/kairos.v1.ConsentService/GetConsent",
+            consent_service_pb2.GetConsentRequest,
+            consent_service_pb2.GetConsentResponse,
+        )
+        self._list_consent_history = calls.unary(
+            "/kairos.v1.ConsentService/ListConsentHistory",
+            consent_service_pb2.ListConsentHistoryRequest,
+            consent_service_pb2.ListConsentHistoryResponse,
+        )
+
+    async def set_consent(
+        self,
+        request: consent_service_pb2.SetConsentRequest | None = None,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        consents: Iterable[event_pb2.ConsentChange] | None = None,
+        consent_source: str | None = None,
+        consent_time_us: int | None = None,
+        policy_version: str | None = None,
+        request_id: str | None = None,
+        tenant_id: str | None = None,
+        timeout: float | None = None,
+    ) -> consent_service_pb2.SetConsentResponse:
+        """States consents: an event of type `consent_change`.
+
+        Durable and in force when answered. Idempotent by `request_id`. Errors: INVALID_ARGUMENT
+        (FIELD_REQUIRED, FIELD_INVALID, CONSENT_PURPOSE_UNKNOWN, CONSENT_STATUS_INVALID,
+        REQUEST_ID_INVALID, TIME_TOO_OLD, TIME_TOO_NEW).
+        """
+        made = requested(
+            consent_service_pb2.SetConsentRequest,
+            request,
+            subject_id=subject_id,
+            subject_type=subject_type,
+            consents=consents,
+            consent_source=consent_source,
+            consent_time_us=consent_time_us,
+            policy_version=policy_version,
+            request_id=request_id,
+            tenant_id=tenant_id,
+        )
+        return await self._set_consent(made, timeout)
+
+    async def get_consent(
+        self,
+        request: consent_service_pb2.GetConsentRequest | None = None,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        timeout: float | None = None,
+    ) -> consent_service_pb2.GetConsentResponse:
+        """Returns the consents that hold for a subject and its group.
+
+        A subject that never stated any has none, which allows nothing. Errors: INVALID_ARGUMENT
+        (ENUM_INVALID).
+        """
+        made = requested(
+            consent_service_pb2.GetConsentRequest,
+            request,
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+        )
+        return await self._get_consent(made, timeout)
+
+    async def list_consent_history(
+        self,
+        request: consent_service_pb2.ListConsentHistoryRequest | None = None,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        timeout: float | None = None,
+    ) -> consent_service_pb2.ListConsentHistoryResponse:
+        """Lists every statement of a subject and its group, newest first.
+
+        Errors: INVALID_ARGUMENT (PAGE_INVALID, ENUM_INVALID).
+        """
+        made = requested(
+            consent_service_pb2.ListConsentHistoryRequest,
+            request,
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return await self._list_consent_history(made, timeout)
+
+    async def iterate_consent_history(
+        self,
+        *,
+        subject_id: str | None = None,
+        subject_type: event_pb2.IdentifierType | str | None = None,
+        tenant_id: str | None = None,
+        page_size: int | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[consent_service_pb2.ConsentStatement]:
+        """Yields what list_consent_history returns, page after page."""
+        made = consent_service_pb2.ListConsentHistoryRequest(
+            subject_id=subject_id,
+            subject_type=subject_type,
+            tenant_id=tenant_id,
+            page_size=page_size,
+        )
+        while True:
+            page = await self._list_consent_history(made, timeout)
+            for item in page.statements:
+                yield item
+            if not page.next_page_token:
+                return
+            made.page_token = page.next_page_token
 
 
 class DocumentService:
@@ -1302,40 +1749,6 @@ class PlanService:
         return await self._get_dictionary(made, timeout)
 
 
-class ProfileService:
-    """Reads profiles."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._get_profile = calls.unary(
-            "/kairos.v1.ProfileService/GetProfile",
-            profile_service_pb2.GetProfileRequest,
-            profile_service_pb2.GetProfileResponse,
-        )
-
-    async def get_profile(
-        self,
-        request: profile_service_pb2.GetProfileRequest | None = None,
-        *,
-        subject_id: str | None = None,
-        tenant_id: str | None = None,
-        at_time_us: int | None = None,
-        timeout: float | None = None,
-    ) -> profile_service_pb2.GetProfileResponse:
-        """Returns what is known of a subject, with every event acknowledged before.
-
-        Errors: NOT_FOUND (SUBJECT_NOT_FOUND), INVALID_ARGUMENT (SUBJECT_MISSING, TIME_NOT_ALLOWED),
-        FAILED_PRECONDITION (PLAN_MISSING).
-        """
-        made = requested(
-            profile_service_pb2.GetProfileRequest,
-            request,
-            subject_id=subject_id,
-            tenant_id=tenant_id,
-            at_time_us=at_time_us,
-        )
-        return await self._get_profile(made, timeout)
-
-
 class SubscribeService:
     """Tells what happens while it happens."""
 
@@ -1744,6 +2157,31 @@ class Services:
         return AuditService(self.calls)
 
     @cached_property
+    def profile_service(self) -> ProfileService:
+        """Reads profiles, and links the identifiers of one person.
+
+        Every identifier is a subject of its own; linked ones are read as one, and unlinking parts
+        them again without loss (docs/guides/identity.md). Common errors: UNAUTHENTICATED
+        (CREDENTIAL_*), INVALID_ARGUMENT (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING,
+        IDENTIFIER_INVALID), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE
+        (DRAINING).
+        """
+        return ProfileService(self.calls)
+
+    @cached_property
+    def consent_service(self) -> ConsentService:
+        """Keeps what people agreed to.
+
+        A consent is stated by an event, so that triggers see it and the log keeps it; the newest
+        statement of any identifier of a person holds, and of two at one moment the denial
+        (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
+        (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), FAILED_PRECONDITION
+        (PLAN_MISSING), RESOURCE_EXHAUSTED (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE
+        (DRAINING).
+        """
+        return ConsentService(self.calls)
+
+    @cached_property
     def document_service(self) -> DocumentService:
         """Manages single documents and their history.
 
@@ -1797,11 +2235,6 @@ class Services:
     def plan_service(self) -> PlanService:
         """Manages documents and the plans compiled from them."""
         return PlanService(self.calls)
-
-    @cached_property
-    def profile_service(self) -> ProfileService:
-        """Reads profiles."""
-        return ProfileService(self.calls)
 
     @cached_property
     def subscribe_service(self) -> SubscribeService:

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from kairos.v1 import event_pb2 as kairos_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkairos/v1/profile_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15kairos/v1/event.proto\"b\n\x11GetProfileRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x17\n\nat_time_us\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_at_time_us\"9\n\x12GetProfileResponse\x12#\n\x07profile\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Profile\"\xe4\x02\n\x07Profile\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x1a\n\x12\x66irst_seen_time_us\x18\x02 \x01(\x03\x12\x19\n\x11last_seen_time_us\x18\x03 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x04\x12\x15\n\rsession_count\x18\x05 \x01(\x04\x12\x12\n\nlate_count\x18\x06 \x01(\x04\x12$\n\x08sessions\x18\x07 \x03(\x0b\x32\x12.kairos.v1.Session\x12 \n\x06traits\x18\x08 \x03(\x0b\x32\x10.kairos.v1.Trait\x12$\n\x08\x63onsents\x18\t \x03(\x0b\x32\x12.kairos.v1.Consent\x12$\n\x08\x66\x65\x61tures\x18\n \x03(\x0b\x32\x12.kairos.v1.Feature\x12\x10\n\x08sequence\x18\x0b \x01(\x04\x12\x12\n\nat_time_us\x18\x0c \x01(\x03\x12\x14\n\x0cstored_bytes\x18\r \x01(\r\"[\n\x07Session\x12\x0f\n\x07ordinal\x18\x01 \x01(\x04\x12\x15\n\rstart_time_us\x18\x02 \x01(\x03\x12\x13\n\x0b\x65nd_time_us\x18\x03 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x04\"I\n\x05Trait\x12\'\n\tattribute\x18\x01 \x01(\x0b\x32\x14.kairos.v1.Attribute\x12\x17\n\x0fupdated_time_us\x18\x02 \x01(\x03\"]\n\x07\x43onsent\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12(\n\x06status\x18\x02 \x01(\x0e\x32\x18.kairos.v1.ConsentStatus\x12\x17\n\x0fupdated_time_us\x18\x03 \x01(\x03\"_\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.kairos.v1.Attribute\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x04 \x01(\x08\x32\x82\x01\n\x0eProfileService\x12p\n\nGetProfile\x12\x1c.kairos.v1.GetProfileRequest\x1a\x1d.kairos.v1.GetProfileResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/profiles/{subject_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkairos/v1/profile_service.proto\x12\tkairos.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x15kairos/v1/event.proto\"\xea\x01\n\x11GetProfileRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x17\n\nat_time_us\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12/\n\x0csubject_type\x18\x04 \x01(\x0e\x32\x19.kairos.v1.IdentifierType\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12&\n\x05scope\x18\x06 \x01(\x0e\x32\x17.kairos.v1.ProfileScopeB\r\n\x0b_at_time_us\"9\n\x12GetProfileResponse\x12#\n\x07profile\x18\x01 \x01(\x0b\x32\x12.kairos.v1.Profile\"\xb0\x03\n\x07Profile\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x1a\n\x12\x66irst_seen_time_us\x18\x02 \x01(\x03\x12\x19\n\x11last_seen_time_us\x18\x03 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x04\x12\x15\n\rsession_count\x18\x05 \x01(\x04\x12\x12\n\nlate_count\x18\x06 \x01(\x04\x12$\n\x08sessions\x18\x07 \x03(\x0b\x32\x12.kairos.v1.Session\x12 \n\x06traits\x18\x08 \x03(\x0b\x32\x10.kairos.v1.Trait\x12$\n\x08\x63onsents\x18\t \x03(\x0b\x32\x12.kairos.v1.Consent\x12$\n\x08\x66\x65\x61tures\x18\n \x03(\x0b\x32\x12.kairos.v1.Feature\x12\x10\n\x08sequence\x18\x0b \x01(\x04\x12\x12\n\nat_time_us\x18\x0c \x01(\x03\x12\x14\n\x0cstored_bytes\x18\r \x01(\r\x12*\n\x0bidentifiers\x18\x0e \x03(\x0b\x32\x15.kairos.v1.Identifier\x12\x1e\n\x05links\x18\x0f \x03(\x0b\x32\x0f.kairos.v1.Link\"\xc7\x01\n\x04Link\x12\x0f\n\x07link_id\x18\x01 \x01(\t\x12#\n\x04left\x18\x02 \x01(\x0b\x32\x15.kairos.v1.Identifier\x12$\n\x05right\x18\x03 \x01(\x0b\x32\x15.kairos.v1.Identifier\x12%\n\x06method\x18\x04 \x01(\x0e\x32\x15.kairos.v1.LinkMethod\x12\x12\n\nconfidence\x18\x05 \x01(\x01\x12\x10\n\x08\x65vidence\x18\x06 \x03(\t\x12\x16\n\x0e\x63reate_time_us\x18\x07 \x01(\x03\"[\n\x07Session\x12\x0f\n\x07ordinal\x18\x01 \x01(\x04\x12\x15\n\rstart_time_us\x18\x02 \x01(\x03\x12\x13\n\x0b\x65nd_time_us\x18\x03 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x04\"I\n\x05Trait\x12\'\n\tattribute\x18\x01 \x01(\x0b\x32\x14.kairos.v1.Attribute\x12\x17\n\x0fupdated_time_us\x18\x02 \x01(\x03\"]\n\x07\x43onsent\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12(\n\x06status\x18\x02 \x01(\x0e\x32\x18.kairos.v1.ConsentStatus\x12\x17\n\x0fupdated_time_us\x18\x03 \x01(\x03\"_\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.kairos.v1.Attribute\x12\x0f\n\x07time_us\x18\x03 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x04 \x01(\x08\"\xd5\x01\n\x17ListRecentEventsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12/\n\x0csubject_type\x18\x02 \x01(\x0e\x32\x19.kairos.v1.IdentifierType\x12\x11\n\ttenant_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x06 \x03(\t\x12&\n\x05scope\x18\x07 \x01(\x0e\x32\x17.kairos.v1.ProfileScope\"[\n\x18ListRecentEventsResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.kairos.v1.RecentEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Z\n\x0bRecentEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x18\n\x10received_time_us\x18\x02 \x01(\x03\x12\x1f\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x10.kairos.v1.Event\"\xd7\x01\n\x16LinkIdentifiersRequest\x12#\n\x04left\x18\x01 \x01(\x0b\x32\x15.kairos.v1.Identifier\x12$\n\x05right\x18\x02 \x01(\x0b\x32\x15.kairos.v1.Identifier\x12%\n\x06method\x18\x03 \x01(\x0e\x32\x15.kairos.v1.LinkMethod\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x65vidence\x18\x05 \x03(\t\x12\x11\n\ttenant_id\x18\x06 \x01(\tB\r\n\x0b_confidence\"I\n\x17LinkIdentifiersResponse\x12\x1d\n\x04link\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Link\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\">\n\x18UnlinkIdentifiersRequest\x12\x0f\n\x07link_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\":\n\x19UnlinkIdentifiersResponse\x12\x1d\n\x04link\x18\x01 \x01(\x0b\x32\x0f.kairos.v1.Link\"\x91\x01\n\x10ListLinksRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12/\n\x0csubject_type\x18\x02 \x01(\x0e\x32\x19.kairos.v1.IdentifierType\x12\x11\n\ttenant_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"L\n\x11ListLinksResponse\x12\x1e\n\x05links\x18\x01 \x03(\x0b\x32\x0f.kairos.v1.Link\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xca\x01\n\x12LinkDevicesRequest\x12\x1a\n\x12primary_session_id\x18\x01 \x01(\t\x12\x1c\n\x14secondary_session_id\x18\x02 \x01(\t\x12-\n\x0elinking_method\x18\x03 \x01(\x0e\x32\x15.kairos.v1.LinkMethod\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x65vidence\x18\x05 \x03(\t\x12\x11\n\ttenant_id\x18\x06 \x01(\tB\r\n\x0b_confidence\"\x98\x01\n\x13LinkDevicesResponse\x12\x12\n\nlinking_id\x18\x01 \x01(\t\x12\x0e\n\x06linked\x18\x02 \x01(\x08\x12)\n\ncontinuity\x18\x03 \x01(\x0b\x32\x15.kairos.v1.Continuity\x12\x32\n\x0funified_profile\x18\x04 \x01(\x0b\x32\x19.kairos.v1.UnifiedProfile\"\xba\x01\n\nContinuity\x12 \n\x13\x62\x65havior_continuity\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1e\n\x11intent_continuity\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\"\n\x15\x63ontextual_continuity\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x16\n\x14_behavior_continuityB\x14\n\x12_intent_continuityB\x18\n\x16_contextual_continuity\"\x95\x01\n\x0eUnifiedProfile\x12-\n\x0eprimary_device\x18\x01 \x01(\x0e\x32\x15.kairos.v1.DeviceType\x12/\n\x10secondary_device\x18\x02 \x01(\x0e\x32\x15.kairos.v1.DeviceType\x12#\n\x07profile\x18\x03 \x01(\x0b\x32\x12.kairos.v1.Profile\":\n\x14GetDeviceSyncRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\"\x86\x01\n\x15GetDeviceSyncResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\'\n\x07\x64\x65vices\x18\x02 \x03(\x0b\x32\x16.kairos.v1.DeviceState\x12\x33\n\x0fsynchronization\x18\x03 \x01(\x0b\x32\x1a.kairos.v1.Synchronization\"\xd1\x01\n\x0b\x44\x65viceState\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x32\n\x0fidentifier_type\x18\x02 \x01(\x0e\x32\x19.kairos.v1.IdentifierType\x12*\n\x0b\x64\x65vice_type\x18\x03 \x01(\x0e\x32\x15.kairos.v1.DeviceType\x12\x1d\n\x15last_activity_time_us\x18\x04 \x01(\x03\x12\x0c\n\x04page\x18\x05 \x01(\t\x12\"\n\x06scores\x18\x06 \x03(\x0b\x32\x12.kairos.v1.Feature\"=\n\x0fSynchronization\x12\x19\n\x11last_sync_time_us\x18\x01 \x01(\x03\x12\x0f\n\x07\x63urrent\x18\x02 \x01(\x08\"n\n\x14\x44\x65leteProfileRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12/\n\x0csubject_type\x18\x02 \x01(\x0e\x32\x19.kairos.v1.IdentifierType\x12\x11\n\ttenant_id\x18\x03 \x01(\t\"\x17\n\x15\x44\x65leteProfileResponse*`\n\x0cProfileScope\x12\x1d\n\x19PROFILE_SCOPE_UNSPECIFIED\x10\x00\x12\x17\n\x13PROFILE_SCOPE_GROUP\x10\x01\x12\x18\n\x14PROFILE_SCOPE_MEMBER\x10\x02*\x9b\x01\n\nLinkMethod\x12\x1b\n\x17LINK_METHOD_UNSPECIFIED\x10\x00\x12\x1d\n\x19LINK_METHOD_DETERMINISTIC\x10\x01\x12\x1a\n\x16LINK_METHOD_USER_LOGIN\x10\x02\x12\x1d\n\x19LINK_METHOD_PROBABILISTIC\x10\x03\x12\x16\n\x12LINK_METHOD_MANUAL\x10\x04\x32\x93\x08\n\x0eProfileService\x12p\n\nGetProfile\x12\x1c.kairos.v1.GetProfileRequest\x1a\x1d.kairos.v1.GetProfileResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/profiles/{subject_id}\x12\x89\x01\n\x10ListRecentEvents\x12\".kairos.v1.ListRecentEventsRequest\x1a#.kairos.v1.ListRecentEventsResponse\",\x82\xd3\xe4\x93\x02&\x12$/api/v1/profiles/{subject_id}/events\x12z\n\x0fLinkIdentifiers\x12!.kairos.v1.LinkIdentifiersRequest\x1a\".kairos.v1.LinkIdentifiersResponse\" \x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/profiles:link:\x01*\x12\x82\x01\n\x11UnlinkIdentifiers\x12#.kairos.v1.UnlinkIdentifiersRequest\x1a$.kairos.v1.UnlinkIdentifiersResponse\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/profiles:unlink:\x01*\x12s\n\tListLinks\x12\x1b.kairos.v1.ListLinksRequest\x1a\x1c.kairos.v1.ListLinksResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/profiles/{subject_id}/links\x12}\n\x0bLinkDevices\x12\x1d.kairos.v1.LinkDevicesRequest\x1a\x1e.kairos.v1.LinkDevicesResponse\"/\x82\xd3\xe4\x93\x02)\"$/api/v1/behavioral/cross-device/link:\x01*\x12\x8a\x01\n\rGetDeviceSync\x12\x1f.kairos.v1.GetDeviceSyncRequest\x1a .kairos.v1.GetDeviceSyncResponse\"6\x82\xd3\xe4\x93\x02\x30\x12./api/v1/behavioral/cross-device/sync/{user_id}\x12\x80\x01\n\rDeleteProfile\x12\x1f.kairos.v1.DeleteProfileRequest\x1a .kairos.v1.DeleteProfileResponse\",\x82\xd3\xe4\x93\x02&*$/api/v1/behavioral/data/{subject_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,20 +36,78 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROFILESERVICE'].methods_by_name['GetProfile']._loaded_options = None
   _globals['_PROFILESERVICE'].methods_by_name['GetProfile']._serialized_options = b'\202\323\344\223\002\037\022\035/api/v1/profiles/{subject_id}'
-  _globals['_GETPROFILEREQUEST']._serialized_start=99
-  _globals['_GETPROFILEREQUEST']._serialized_end=197
-  _globals['_GETPROFILERESPONSE']._serialized_start=199
-  _globals['_GETPROFILERESPONSE']._serialized_end=256
-  _globals['_PROFILE']._serialized_start=259
-  _globals['_PROFILE']._serialized_end=615
-  _globals['_SESSION']._serialized_start=617
-  _globals['_SESSION']._serialized_end=708
-  _globals['_TRAIT']._serialized_start=710
-  _globals['_TRAIT']._serialized_end=783
-  _globals['_CONSENT']._serialized_start=785
-  _globals['_CONSENT']._serialized_end=878
-  _globals['_FEATURE']._serialized_start=880
-  _globals['_FEATURE']._serialized_end=975
-  _globals['_PROFILESERVICE']._serialized_start=978
-  _globals['_PROFILESERVICE']._serialized_end=1108
+  _globals['_PROFILESERVICE'].methods_by_name['ListRecentEvents']._loaded_options = None
+  _globals['_PROFILESERVICE'].methods_by_name['ListRecentEvents']._serialized_options = b'\202\323\344\223\002&\022$/api/v1/profiles/{subject_id}/events'
+  _globals['_PROFILESERVICE'].methods_by_name['LinkIdentifiers']._loaded_options = None
+  _globals['_PROFILESERVICE'].methods_by_name['LinkIdentifiers']._serialized_options = b'\202\323\344\223\002\032\"\025/api/v1/profiles:link:\001*'
+  _globals['_PROFILESERVICE'].methods_by_name['UnlinkIdentifiers']._loaded_options = None
+  _globals['_PROFILESERVICE'].methods_by_name['UnlinkIdentifiers']._serialized_options = b'\202\323\344\223\002\034\"\027/api/v1/profiles:unlink:\001*'
+  _globals['_PROFILESERVICE'].methods_by_name['ListLinks']._loaded_options = None
+  _globals['_PROFILESERVICE'].methods_by_name['ListLinks']._serialized_options = b'\202\323\344\223\002%\022#/api/v1/profiles/{subject_id}/links'
+  _globals['_PROFILESERVICE'].methods_by_name['LinkDevices']._loaded_options = None
+  _globals['_PROFILESERVICE'].methods_by_name['LinkDevices']._serialized_options = b'\202\323\344\223\002)\"$/api/v1/behavioral/cross-device/link:\001*'
+  _globals['_PROFILESERVICE'].methods_by_name['GetDeviceSync']._loaded_options = None
+  _globals['_PROFILESERVICE'].methods_by_name['GetDeviceSync']._serialized_options = b'\202\323\344\223\0020\022./api/v1/behavioral/cross-device/sync/{user_id}'
+  _globals['_PROFILESERVICE'].methods_by_name['DeleteProfile']._loaded_options = None
+  _globals['_PROFILESERVICE'].methods_by_name['DeleteProfile']._serialized_options = b'\202\323\344\223\002&*$/api/v1/behavioral/data/{subject_id}'
+  _globals['_PROFILESCOPE']._serialized_start=3780
+  _globals['_PROFILESCOPE']._serialized_end=3876
+  _globals['_LINKMETHOD']._serialized_start=3879
+  _globals['_LINKMETHOD']._serialized_end=4034
+  _globals['_GETPROFILEREQUEST']._serialized_start=134
+  _globals['_GETPROFILEREQUEST']._serialized_end=368
+  _globals['_GETPROFILERESPONSE']._serialized_start=370
+  _globals['_GETPROFILERESPONSE']._serialized_end=427
+  _globals['_PROFILE']._serialized_start=430
+  _globals['_PROFILE']._serialized_end=862
+  _globals['_LINK']._serialized_start=865
+  _globals['_LINK']._serialized_end=1064
+  _globals['_SESSION']._serialized_start=1066
+  _globals['_SESSION']._serialized_end=1157
+  _globals['_TRAIT']._serialized_start=1159
+  _globals['_TRAIT']._serialized_end=1232
+  _globals['_CONSENT']._serialized_start=1234
+  _globals['_CONSENT']._serialized_end=1327
+  _globals['_FEATURE']._serialized_start=1329
+  _globals['_FEATURE']._serialized_end=1424
+  _globals['_LISTRECENTEVENTSREQUEST']._serialized_start=1427
+  _globals['_LISTRECENTEVENTSREQUEST']._serialized_end=1640
+  _globals['_LISTRECENTEVENTSRESPONSE']._serialized_start=1642
+  _globals['_LISTRECENTEVENTSRESPONSE']._serialized_end=1733
+  _globals['_RECENTEVENT']._serialized_start=1735
+  _globals['_RECENTEVENT']._serialized_end=1825
+  _globals['_LINKIDENTIFIERSREQUEST']._serialized_start=1828
+  _globals['_LINKIDENTIFIERSREQUEST']._serialized_end=2043
+  _globals['_LINKIDENTIFIERSRESPONSE']._serialized_start=2045
+  _globals['_LINKIDENTIFIERSRESPONSE']._serialized_end=2118
+  _globals['_UNLINKIDENTIFIERSREQUEST']._serialized_start=2120
+  _globals['_UNLINKIDENTIFIERSREQUEST']._serialized_end=2182
+  _globals['_UNLINKIDENTIFIERSRESPONSE']._serialized_start=2184
+  _globals['_UNLINKIDENTIFIERSRESPONSE']._serialized_end=2242
+  _globals['_LISTLINKSREQUEST']._serialized_start=2245
+  _globals['_LISTLINKSREQUEST']._serialized_end=2390
+  _globals['_LISTLINKSRESPONSE']._serialized_start=2392
+  _globals['_LISTLINKSRESPONSE']._serialized_end=2468
+  _globals['_LINKDEVICESREQUEST']._serialized_start=2471
+  _globals['_LINKDEVICESREQUEST']._serialized_end=2673
+  _globals['_LINKDEVICESRESPONSE']._serialized_start=2676
+  _globals['_LINKDEVICESRESPONSE']._serialized_end=2828
+  _globals['_CONTINUITY']._serialized_start=2831
+  _globals['_CONTINUITY']._serialized_end=3017
+  _globals['_UNIFIEDPROFILE']._serialized_start=3020
+  _globals['_UNIFIEDPROFILE']._serialized_end=3169
+  _globals['_GETDEVICESYNCREQUEST']._serialized_start=3171
+  _globals['_GETDEVICESYNCREQUEST']._serialized_end=3229
+  _globals['_GETDEVICESYNCRESPONSE']._serialized_start=3232
+  _globals['_GETDEVICESYNCRESPONSE']._serialized_end=3366
+  _globals['_DEVICESTATE']._serialized_start=3369
+  _globals['_DEVICESTATE']._serialized_end=3578
+  _globals['_SYNCHRONIZATION']._serialized_start=3580
+  _globals['_SYNCHRONIZATION']._serialized_end=3641
+  _globals['_DELETEPROFILEREQUEST']._serialized_start=3643
+  _globals['_DELETEPROFILEREQUEST']._serialized_end=3753
+  _globals['_DELETEPROFILERESPONSE']._serialized_start=3755
+  _globals['_DELETEPROFILERESPONSE']._serialized_end=3778
+  _globals['_PROFILESERVICE']._serialized_start=4037
+  _globals['_PROFILESERVICE']._serialized_end=5080
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,11 @@ if _version_not_supported:
 
 
 class ProfileServiceStub(object):
-    """Reads profiles.
+    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its own;
+    linked ones are read as one, and unlinking parts them again without loss
+    (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
+    (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), RESOURCE_EXHAUSTED
+    (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).
     """
 
     def __init__(self, channel):
@@ -40,16 +44,113 @@ class ProfileServiceStub(object):
                 request_serializer=kairos_dot_v1_dot_profile__service__pb2.GetProfileRequest.SerializeToString,
                 response_deserializer=kairos_dot_v1_dot_profile__service__pb2.GetProfileResponse.FromString,
                 _registered_method=True)
+        self.ListRecentEvents = channel.unary_unary(
+                '/kairos.v1.ProfileService/ListRecentEvents',
+                request_serializer=kairos_dot_v1_dot_profile__service__pb2.ListRecentEventsRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_profile__service__pb2.ListRecentEventsResponse.FromString,
+                _registered_method=True)
+        self.LinkIdentifiers = channel.unary_unary(
+                '/kairos.v1.ProfileService/LinkIdentifiers',
+                request_serializer=kairos_dot_v1_dot_profile__service__pb2.LinkIdentifiersRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_profile__service__pb2.LinkIdentifiersResponse.FromString,
+                _registered_method=True)
+        self.UnlinkIdentifiers = channel.unary_unary(
+                '/kairos.v1.ProfileService/UnlinkIdentifiers',
+                request_serializer=kairos_dot_v1_dot_profile__service__pb2.UnlinkIdentifiersRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_profile__service__pb2.UnlinkIdentifiersResponse.FromString,
+                _registered_method=True)
+        self.ListLinks = channel.unary_unary(
+                '/kairos.v1.ProfileService/ListLinks',
+                request_serializer=kairos_dot_v1_dot_profile__service__pb2.ListLinksRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_profile__service__pb2.ListLinksResponse.FromString,
+                _registered_method=True)
+        self.LinkDevices = channel.unary_unary(
+                '/kairos.v1.ProfileService/LinkDevices',
+                request_serializer=kairos_dot_v1_dot_profile__service__pb2.LinkDevicesRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_profile__service__pb2.LinkDevicesResponse.FromString,
+                _registered_method=True)
+        self.GetDeviceSync = channel.unary_unary(
+                '/kairos.v1.ProfileService/GetDeviceSync',
+                request_serializer=kairos_dot_v1_dot_profile__service__pb2.GetDeviceSyncRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_profile__service__pb2.GetDeviceSyncResponse.FromString,
+                _registered_method=True)
+        self.DeleteProfile = channel.unary_unary(
+                '/kairos.v1.ProfileService/DeleteProfile',
+                request_serializer=kairos_dot_v1_dot_profile__service__pb2.DeleteProfileRequest.SerializeToString,
+                response_deserializer=kairos_dot_v1_dot_profile__service__pb2.DeleteProfileResponse.FromString,
+                _registered_method=True)
 
 
 class ProfileServiceServicer(object):
-    """Reads profiles.
+    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its own;
+    linked ones are read as one, and unlinking parts them again without loss
+    (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
+    (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), RESOURCE_EXHAUSTED
+    (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).
     """
 
     def GetProfile(self, request, context):
         """Returns what is known of a subject, with every event acknowledged before. Errors: NOT_FOUND
-        (SUBJECT_NOT_FOUND), INVALID_ARGUMENT (SUBJECT_MISSING, TIME_NOT_ALLOWED), FAILED_PRECONDITION
-        (PLAN_MISSING).
+        (SUBJECT_NOT_FOUND), INVALID_ARGUMENT (TIME_NOT_ALLOWED, FIELD_MASK_INVALID, ENUM_INVALID),
+        FAILED_PRECONDITION (PLAN_MISSING).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecentEvents(self, request, context):
+        """Lists the last events of a subject, newest first: the last 16 of each identifier.
+        Errors: INVALID_ARGUMENT (PAGE_INVALID, ENUM_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkIdentifiers(self, request, context):
+        """Says that two identifiers are of one person. Idempotent: two identifiers have one link, and a
+        repeat is answered with it, as it is. Errors: INVALID_ARGUMENT (FIELD_INVALID),
+        FAILED_PRECONDITION (LINK_REFUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnlinkIdentifiers(self, request, context):
+        """Removes a link. What it alone held together falls apart, each identifier with its own counters,
+        as if it had never been linked. An event does not link these two again; LinkIdentifiers does.
+        Errors: NOT_FOUND (LINK_NOT_FOUND), INVALID_ARGUMENT (NAME_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLinks(self, request, context):
+        """Lists the links of a subject's group, oldest first.
+        Errors: INVALID_ARGUMENT (PAGE_INVALID, ENUM_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkDevices(self, request, context):
+        """Links the sessions of two devices and tells how well what they did goes together. Idempotent as
+        LinkIdentifiers. Errors: INVALID_ARGUMENT (FIELD_REQUIRED, FIELD_INVALID), FAILED_PRECONDITION
+        (LINK_REFUSED, PLAN_MISSING).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeviceSync(self, request, context):
+        """Returns what a user's devices did last. Errors: NOT_FOUND (SUBJECT_NOT_FOUND),
+        FAILED_PRECONDITION (PLAN_MISSING).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProfile(self, request, context):
+        """Erases a subject. Errors: UNIMPLEMENTED (NOT_IMPLEMENTED): erasure is not built yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +164,41 @@ def add_ProfileServiceServicer_to_server(servicer, server):
                     request_deserializer=kairos_dot_v1_dot_profile__service__pb2.GetProfileRequest.FromString,
                     response_serializer=kairos_dot_v1_dot_profile__service__pb2.GetProfileResponse.SerializeToString,
             ),
+            'ListRecentEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecentEvents,
+                    request_deserializer=kairos_dot_v1_dot_profile__service__pb2.ListRecentEventsRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_profile__service__pb2.ListRecentEventsResponse.SerializeToString,
+            ),
+            'LinkIdentifiers': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkIdentifiers,
+                    request_deserializer=kairos_dot_v1_dot_profile__service__pb2.LinkIdentifiersRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_profile__service__pb2.LinkIdentifiersResponse.SerializeToString,
+            ),
+            'UnlinkIdentifiers': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnlinkIdentifiers,
+                    request_deserializer=kairos_dot_v1_dot_profile__service__pb2.UnlinkIdentifiersRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_profile__service__pb2.UnlinkIdentifiersResponse.SerializeToString,
+            ),
+            'ListLinks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLinks,
+                    request_deserializer=kairos_dot_v1_dot_profile__service__pb2.ListLinksRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_profile__service__pb2.ListLinksResponse.SerializeToString,
+            ),
+            'LinkDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkDevices,
+                    request_deserializer=kairos_dot_v1_dot_profile__service__pb2.LinkDevicesRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_profile__service__pb2.LinkDevicesResponse.SerializeToString,
+            ),
+            'GetDeviceSync': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeviceSync,
+                    request_deserializer=kairos_dot_v1_dot_profile__service__pb2.GetDeviceSyncRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_profile__service__pb2.GetDeviceSyncResponse.SerializeToString,
+            ),
+            'DeleteProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProfile,
+                    request_deserializer=kairos_dot_v1_dot_profile__service__pb2.DeleteProfileRequest.FromString,
+                    response_serializer=kairos_dot_v1_dot_profile__service__pb2.DeleteProfileResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'kairos.v1.ProfileService', rpc_method_handlers)
@@ -72,7 +208,11 @@ def add_ProfileServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProfileService(object):
-    """Reads profiles.
+    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its own;
+    linked ones are read as one, and unlinking parts them again without loss
+    (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
+    (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), RESOURCE_EXHAUSTED
+    (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).
     """
 
     @staticmethod
@@ -92,6 +232,195 @@ class ProfileService(object):
             '/kairos.v1.ProfileService/GetProfile',
             kairos_dot_v1_dot_profile__service__pb2.GetProfileRequest.SerializeToString,
             kairos_dot_v1_dot_profile__service__pb2.GetProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecentEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.ProfileService/ListRecentEvents',
+            kairos_dot_v1_dot_profile__service__pb2.ListRecentEventsRequest.SerializeToString,
+            kairos_dot_v1_dot_profile__service__pb2.ListRecentEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkIdentifiers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.ProfileService/LinkIdentifiers',
+            kairos_dot_v1_dot_profile__service__pb2.LinkIdentifiersRequest.SerializeToString,
+            kairos_dot_v1_dot_profile__service__pb2.LinkIdentifiersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnlinkIdentifiers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.ProfileService/UnlinkIdentifiers',
+            kairos_dot_v1_dot_profile__service__pb2.UnlinkIdentifiersRequest.SerializeToString,
+            kairos_dot_v1_dot_profile__service__pb2.UnlinkIdentifiersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLinks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.ProfileService/ListLinks',
+            kairos_dot_v1_dot_profile__service__pb2.ListLinksRequest.SerializeToString,
+            kairos_dot_v1_dot_profile__service__pb2.ListLinksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.ProfileService/LinkDevices',
+            kairos_dot_v1_dot_profile__service__pb2.LinkDevicesRequest.SerializeToString,
+            kairos_dot_v1_dot_profile__service__pb2.LinkDevicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeviceSync(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.ProfileService/GetDeviceSync',
+            kairos_dot_v1_dot_profile__service__pb2.GetDeviceSyncRequest.SerializeToString,
+            kairos_dot_v1_dot_profile__service__pb2.GetDeviceSyncResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kairos.v1.ProfileService/DeleteProfile',
+            kairos_dot_v1_dot_profile__service__pb2.DeleteProfileRequest.SerializeToString,
+            kairos_dot_v1_dot_profile__service__pb2.DeleteProfileResponse.FromString,
             options,
             channel_credentials,
             insecure,
