@@ -71,7 +71,7 @@ class Sampler:
         self._cpu_s = time.thread_time()
         # The core measures processing times by the same present, also while it is being corrected.
         self._anchored(self._clock.steady_offset_us())
-        self._windows.look()
+        self._windows.tick()
         self._plan()
 
     def _collected(self, phase: str, _info: dict[str, int]) -> None:

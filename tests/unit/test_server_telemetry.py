@@ -206,3 +206,13 @@ def test_every_row_of_the_table_is_well_formed():
         assert not metric.name.endswith("_total"), "the client adds it"
         assert metric.text.endswith(".")
     assert {row.name for row in FIGURES} <= set(BY_NAME)
+
+
+def test_a_tick_looks_once_a_step():
+    rig = Rig()
+    looked = []
+    rig.windows._figures_of = lambda: looked.append(rig.now_us) or {}
+    for _ in range(12):
+        rig.now_us += STEP_US // 4
+        rig.windows.tick()
+    assert looked == [STEP_US, 2 * STEP_US, 3 * STEP_US]
