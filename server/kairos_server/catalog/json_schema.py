@@ -14,6 +14,7 @@ from .documents import KINDS
 from .encode import URGENCIES
 from .identity import IDENTIFIER_TYPES
 from .policies import VERSIONS_KEPT_MAX, VERSIONS_KEPT_MIN
+from .privacy_policy import LEVELS, RETENTION_DAYS_MAX
 from .schema import ENUM_VALUES, TYPE_NAMES
 from .spellings import OPERATORS
 from .timing import CHANNELS
@@ -184,6 +185,11 @@ POLICY_KEYS: Final[Mapping[str, Mapping[str, JsonSchema]]] = {
         },
     },
     "identity": {"link": _LINKED, "unique": _LINKED},
+    "privacy": {
+        "levels": keys({name: _NAMES for name in LEVELS}),
+        "essential_attributes": _NAMES,
+        "retention_days": {"type": "integer", "minimum": 1, "maximum": RETENTION_DAYS_MAX},
+    },
 }
 """Id of a policy -> its keys; one entry for each reader in policies.py."""
 _SCHEDULE: Final = keys(
