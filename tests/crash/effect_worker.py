@@ -49,9 +49,7 @@ def work(folder: Path, ledger: Ledger) -> None:
             handed = stub.LeaseEffects(request, metadata=metadata, timeout=20).effects
             done, failed = [], []
             for effect in handed:
-                lease = pb.EffectLease(
-                    effect_id=effect.effect_id, lease_token=effect.lease_token
-                )
+                lease = pb.EffectLease(effect_id=effect.effect_id, lease_token=effect.lease_token)
                 ledger.line("begin", effect)
                 if effect.action.type == "poison":
                     failed.append(pb.FailedEffect(lease=lease, reason="poison"))

@@ -14,17 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-from kairos.v1 import effect_service_pb2 as pb
+from e2e.server_process import environment, server
 from kairos.v1 import (
+    document_pb2,
     effect_service_pb2_grpc,
     event_pb2,
     plan_service_pb2,
     plan_service_pb2_grpc,
 )
-from kairos.v1 import document_pb2
+from kairos.v1 import effect_service_pb2 as pb
 from kairos_native.engine import OUTCOMES, Engine
-
-from server_process import environment, server
 
 POLICY = """
 kind: policy
@@ -92,7 +91,9 @@ class Run:
                     for number in range(worker_count):
                         self.start_worker(number)
                     with process.channel() as channel:
-                        self.live(channel, process.metadata(self.key), last=life == self.kills_server)
+                        self.live(
+                            channel, process.metadata(self.key), last=life == self.kills_server
+                        )
                     if life < self.kills_server:
                         process.process.send_signal(signal.SIGKILL)
                         process.process.wait()
@@ -108,7 +109,7 @@ class Run:
         return self.account
 
     def start_worker(self, number: int) -> None:
-        """Starts a worker unless it lives."""
+        """Starts a worker unless it lives. Each has a ledger of its own, over all its lives."""
         known = self.workers.get(number)
         if known is None or known.poll() is not None:
             program = Path(__file__).with_name("effect_worker.py")

@@ -30,8 +30,8 @@ class EffectChoice:
 class EffectIndex:
     """Pending effects by subject, by lane, by due time and by end of lease.
 
-    Within a subject the effects that are due form a queue by id. Its head alone can be handed out;
-    it stays the head until it is done or given up, also while it waits for its next attempt.
+    Within a subject the effects that are due form a queue by id. Its head alone can be handed out,
+    and nothing else of the subject while somebody holds it or it waits for its next attempt.
     `held` is asked of each effect that arrives: True where an earlier one of its subject is not in
     the index; the effect leaves the index then.
     Cost: admit, take and settle O(log n) each.
@@ -68,10 +68,13 @@ class EffectIndex:
                 continue
             if not entry.ordered or not entry.attempt_count:
                 self._arrive(entry)
-            elif self._queues[entry.subject][0] is entry:
-                self._ready(entry)
             else:
+                # Earlier ones that came due meanwhile go first.
+                queue = self._queues[entry.subject]
                 self._state(entry, EntryState.BLOCKED)
+                if not queue[0].active:
+                    queue.sort(key=_entry_id)
+                    self._promote(queue)
 
     def _arrive(self, entry: Entry) -> None:
         if not entry.ordered:
