@@ -9,6 +9,8 @@ import sys
 
 import pytest
 from e2e.server_process import DEADLINE_S, environment, server
+from kairos.v1 import effect_service_pb2, event_pb2
+from kairos.v1.effect_service_pb2_grpc import EffectServiceStub
 from kairos_server.cli import main, parser_of
 from kairos_server.exits import Exit
 
@@ -260,6 +262,56 @@ def test_plans_are_named_by_their_beginning(kairos):
     assert kairos("plan", "activate", plan["planId"][:8], "--quiet") == (0, "", "")
     code, _, err = kairos("plan", "activate", "ab" * 32)
     assert (code, "PLAN_UNKNOWN" in err) == (Exit.REFUSED, True)
+
+
+# ------------------------------------------------------------------ the outbox
+
+
+def test_effects_are_leased_acknowledged_failed_replayed_and_discarded(kairos, running):
+    # No command enqueues: effects come from triggers and applications.
+    actions = [event_pb2.Action(type="send_email") for _ in range(4)]
+    effects = [
+        effect_service_pb2.NewEffect(
+            idempotency_key=f"cli-{index}", subject_id=f"cli{index}", action=action,
+            channel=event_pb2.CHANNEL_EMAIL,
+        )
+        for index, action in enumerate(actions)
+    ]  # fmt: skip
+    with running.channel() as channel:
+        EffectServiceStub(channel).EnqueueEffects(
+            effect_service_pb2.EnqueueEffectsRequest(effects=effects),
+            metadata=running.metadata(), timeout=DEADLINE_S,
+        )  # fmt: skip
+    only = ("--channel", "email", "--type", "send_email")
+    code, out, _ = kairos("effects", "list", *only, "--json")
+    assert (code, [row["subjectId"] for row in lines(out)]) == (0, ["cli0", "cli1", "cli2", "cli3"])
+    code, out, _ = kairos("effects", "lease", "-n", "3", *only, "--json")
+    leased = [(row["effectId"], row["leaseToken"]) for row in lines(out)]
+    assert (code, len(leased)) == (0, 3)
+    stats = json.loads(kairos("effects", "stats", "--json")[1])
+    assert (stats["pendingCount"], stats["leasedCount"], stats["deadCount"]) == ("4", 3, "0")
+    assert kairos("effects", "ack", *leased[0], "--quiet") == (0, "", "")
+    assert kairos("effects", "ack", *leased[0])[0] == 0, "idempotent"
+    code, _, err = kairos("effects", "ack", "999999-0", leased[1][1])
+    assert (code, "perhaps it was done before" in err) == (Exit.REFUSED, True), err
+    code, out, _ = kairos("effects", "fail", *leased[1], "--reason", "full", "--retry-after", "1h")
+    assert (code, "counted as failed" in out) == (0, True)
+    assert kairos("effects", "fail", *leased[2], "--reason", "gone", "--permanent")[0] == 0
+    code, out, _ = kairos("effects", "dead", "--json")
+    dead = lines(out)
+    assert [(row["effectId"], row["failureReason"]) for row in dead] == [(leased[2][0], "gone")]
+    assert kairos("effects", "replay")[0] == Exit.USAGE
+    code, out, _ = kairos("effects", "replay", "--all", "--dry-run")
+    assert (code, out) == (0, "1 would be pending again\n")
+    assert kairos("effects", "replay", leased[2][0], "--note", "fixed")[1] == "1 pending again\n"
+    assert kairos("effects", "dead")[1] == "nothing was given up\n"
+    code, out, _ = kairos("effects", "discard", leased[2][0], leased[0][0], "--json")
+    assert (code, json.loads(out)) == (
+        Exit.REFUSED, {"effectCount": 1, "missingIds": [leased[0][0]]},
+    )  # fmt: skip
+    code, out, _ = kairos("effects", "lease", "-n", "9", *only, "--json")
+    assert [row["subjectId"] for row in lines(out)] == ["cli3"]
+    assert kairos("effects", "lease", *only)[:2] == (Exit.REFUSED, "nothing is due\n")
 
 
 # ------------------------------------------------------------------ files of events

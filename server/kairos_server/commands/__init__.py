@@ -26,6 +26,7 @@ COMMANDS: Final = (
     Command("documents", "documents", "apply a folder of documents, compare, validate, history"),
     Command("plan", "plan", "list, show, activate and roll back plans"),
     Command("trigger", "trigger", "list, show, test and execute triggers"),
+    Command("effects", "effects", "the outbox: list, lease, acknowledge, dead effects, replay"),
     Command("log", "log", "verify, read and count the log of a data folder"),
     Command("view", "view", "count, dump and rebuild the view of a data folder"),
     Command("doctor", "doctor", "check this machine, a data folder and a running server"),
