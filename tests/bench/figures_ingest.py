@@ -12,7 +12,7 @@ from kairos_loadtest.cpu import cpu_s, memory_bytes
 from kairos_native.engine import Engine
 from kairos_server.demo.server_process import ServerProcess
 
-from tests.bench import workload
+from tests.bench import figures_stream, workload
 from tests.bench.control_server import SERVICE as CONTROL
 from tests.bench.figure import Bench, interleaved
 from tests.bench.processes import TENANT, Caller, control_running, server_of, server_start
@@ -43,7 +43,7 @@ NAMES = (
 
 def measure(bench: Bench) -> None:
     """Measures what needs a running server."""
-    if not bench.wants(*NAMES):
+    if not bench.wants(*NAMES, *figures_stream.NAMES):
         return
     with contextlib.ExitStack() as stack:
         server = server_of(bench.scratch / "million")
@@ -55,6 +55,7 @@ def measure(bench: Bench) -> None:
         events = workload.Events(subjects=bench.size(workload.SUBJECTS))
         prepare(server, rules, events)
         _ingest(bench, server, events)
+        figures_stream.measure(bench, server, events)
         _unary(bench, server, events)
         server.stop()
         _engine(bench, server, events)

@@ -13,6 +13,9 @@ NEEDED = {
         "kairos/py.typed",
         "kairos/v1/ingest_service_pb2.pyi",
         "kairos/v1/ingest_service_pb2_grpc.py",
+        "kairos/v1/services.py",
+        "kairos/client.py",
+        "kairos/aio/client.py",
     ],
     "kairos_server": [
         "kairos_server/py.typed",

@@ -17,6 +17,9 @@ _SHORT_SIZE_MAX: Final = 5
 _FIELD_MAX: Final = (1 << 29) - 1
 _NUMBER_MASK: Final = (1 << 64) - 1
 _NUMBER, _BATCH, _INCLUDE_RESULTS = 1, 2, 3
+# Fields of the core's answer.
+_RESULT_TAG: Final = 1 << 3 | _BYTES
+_ACCEPTED, _DUPLICATE, _REFUSED, _PROCESSING_TIME = 2, 3, 4, 8
 # Field `chunk_number` of the answer, as a varint.
 _ANSWER_NUMBER_TAG: Final = bytes([5 << 3 | _VARINT])
 
@@ -76,16 +79,17 @@ def chunk_answered(chunk: Chunk, response: bytes) -> bytes:
     """
     if chunk.include_results:
         return response + _ANSWER_NUMBER_TAG + _varint_of(chunk.number)
-    batch = ingest_service_pb2.IngestBatchResponse.FromString(response)
+    counts = _counts(response)
     answer = ingest_service_pb2.IngestStreamResponse(
-        accepted_count=batch.accepted_count,
-        duplicate_count=batch.duplicate_count,
-        refused_count=batch.refused_count,
+        accepted_count=counts.get(_ACCEPTED, 0),
+        duplicate_count=counts.get(_DUPLICATE, 0),
+        refused_count=counts.get(_REFUSED, 0),
         chunk_number=chunk.number,
-        processing_time_us=batch.processing_time_us,
+        processing_time_us=counts.get(_PROCESSING_TIME, 0),
     )
-    if batch.refused_count:
-        for index, result in enumerate(batch.results):
+    if answer.refused_count:
+        results = ingest_service_pb2.IngestBatchResponse.FromString(response).results
+        for index, result in enumerate(results):
             if result.HasField("error"):
                 answer.refused_events.add(event_index=index, error=result.error)
     return bytes(answer.SerializeToString())
@@ -100,6 +104,26 @@ def chunk_refused(chunk: Chunk, refused: Refused) -> bytes:
     )
     answer = ingest_service_pb2.IngestStreamResponse(chunk_number=chunk.number, error=error)
     return bytes(answer.SerializeToString())
+
+
+def _counts(response: bytes) -> dict[int, int]:
+    """Returns the numbers of an IngestBatchResponse by field, without parsing its results: a batch
+    may have fired ten thousand triggers.
+    """
+    counts: dict[int, int] = {}
+    place, end = 0, len(response)
+    while place < end:
+        tag = response[place]
+        if tag == _RESULT_TAG and response[place + 1] < 0x80:
+            # Nearly all of the bytes: a result of less than 128.
+            place += 2 + response[place + 1]
+            continue
+        value, place = _varint(response, place + 1)
+        if tag & 7 == _BYTES:
+            place += value
+        else:
+            counts[tag >> 3] = value
+    return counts
 
 
 def _varint(data: bytes, place: int, size_max: int = _VARINT_SIZE_MAX) -> tuple[int, int]:
