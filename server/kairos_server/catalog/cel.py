@@ -17,6 +17,7 @@ from cel_expr_python import cel
 from google.protobuf import any_pb2
 
 from . import limits
+from .memo import ConditionMemo
 from .model import Constant, Duration, Time
 from .spans import cel_duration_us, moment_us
 from .violations import Fault, Reason
@@ -111,6 +112,8 @@ class Parser:
         self._accepted = set(accepted)
         self._parsed_used: dict[str, Expression] = {}
         self._accepted_used: set[str] = set()
+        self.memo = ConditionMemo()
+        """What conditions compiled to; kept here because it lives as long as the trees."""
 
     def parse(self, text: str) -> Expression:
         """Returns the tree of a CEL text. Names are not looked up.
@@ -137,16 +140,23 @@ class Parser:
             self._compile(text, check=True)
         self._accepted_used.add(text)
 
+    def keep(self, text: str) -> None:
+        """Remembers a text that is in use although nobody asked for its tree."""
+        if text in self._parsed:
+            self._parsed_used[text] = self._parsed[text]
+
     def forget_new(self) -> None:
         """Forgets what was asked for since the last call: refused documents
         leave nothing behind.
         """
         self._parsed_used, self._accepted_used = {}, set()
+        self.memo.forget_new()
 
     def forget_unused(self) -> None:
         """Keeps what was asked for since the last call, and forgets the rest."""
         self._parsed, self._parsed_used = self._parsed_used, {}
         self._accepted, self._accepted_used = self._accepted_used, set()
+        self.memo.forget_unused()
 
     def _compile(self, text: str, *, check: bool) -> bytes:
         try:

@@ -42,7 +42,7 @@ from .shapes import (
     TriggerDocument,
 )
 from .timers import Timers
-from .violations import DocumentsRefused, Place, Reason, Violation
+from .violations import DocumentsRefused, Place, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,22 @@ class Compiler:
         self, tenant: int, bodies: Mapping[str, Body], registry: Registry, parser: Parser
     ) -> None:
         self._tenant = tenant
-        self._violations: list[Violation] = []
+        # The list of the memo: the places of documents that were read before hold it too.
+        self._violations = parser.memo.violations
+        self._violations.clear()
         self._warnings: list[str] = []
         self._texts: dict[str, str] = {}
         self._policies: dict[str, Any] = {}
         self._documents: dict[str, list[Any]] = {kind: [] for kind in READERS}
         schema = Schema()
         for name in sorted(bodies):
-            kind, _, document_id = name.partition("/")
+            kind, _, _ = name.partition("/")
             place = Place(self._violations, name)
             if kind == "schema":
                 schema = read_schema(bodies[name], place)
             else:
-                self._documents[kind].append(READERS[kind](document_id, bodies[name], place))
+                read = parser.memo.reading(name, bodies[name], READERS[kind], place)
+                self._documents[kind].append(read)
         self._numbering = Numbering(registry)
         self._tables = Tables(schema, self._numbering)
         self._conditions = Conditions(self._tables, parser)

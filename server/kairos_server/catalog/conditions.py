@@ -3,7 +3,9 @@
 from typing import Any
 
 from .cel import Call, Parser, Select, cel_text
+from .documents import canonical_json
 from .lower import Conjunctions, lower
+from .memo import CompiledCondition
 from .model import Part, Source, SourceKind
 from .names import Names, Reader, Tables, Value
 from .schema import ValueType, type_text
@@ -15,19 +17,37 @@ class Conditions:
     """Compiles the conditions of one tenant's documents against their tables."""
 
     def __init__(self, tables: Tables, parser: Parser) -> None:
-        self.tables, self._parser = tables, parser
+        self.tables, self._parser, self._memo = tables, parser, parser.memo
+        self._context_size = -1
 
     def compile(self, spelled: Any, reader: Reader) -> tuple[str, Conjunctions]:
         """Returns (canonical CEL, conjunctions).
 
+        Cost: about 5 µs for a condition that was compiled before and means the same, else 0.3 ms
         Errors: Fault
         """
+        tables, memo = self.tables, self._memo
+        if self._context_size != len(tables.scores) + len(tables.named):
+            self._context_size = len(tables.scores) + len(tables.named)
+            memo.enter((tables.schema, tuple(tables.scores), dict(tables.named)))
+        key = (reader.name, spelled if isinstance(spelled, str) else _key(spelled))
+        known = memo.find(key)
+        if known is None or not known.holds(tables.numbering, tables.features):
+            known = self._compiled(spelled, reader)
+        else:
+            self._parser.keep(known.parsed)
+        memo.keep(key, known)
+        return known.text, known.conjunctions
+
+    def _compiled(self, spelled: Any, reader: Reader) -> CompiledCondition:
         names = Names(self.tables, reader)
+        del self.tables.asked[:]
         text = Translator(self._parser, names).cel(spelled)
         tree = self._parser.parse(text)
         names = names.within(text)
         conjunctions = lower(tree, names, text)
-        return cel_text(tree, names.text_of), conjunctions
+        canonical = cel_text(tree, names.text_of)
+        return CompiledCondition(canonical, conjunctions, tuple(self.tables.asked), text)
 
     def check(self, text: str) -> None:
         """Has Google's checker accept a canonical text; one that was accepted before
@@ -65,3 +85,8 @@ class Conditions:
                 f"{value.text} is {type_text(value.type)}; a score reads numbers and truth values",
             )
         return value.source
+
+
+def _key(spelled: Any) -> str:
+    """Returns the one text of a condition that is no text; no CEL text begins so."""
+    return "\0" + canonical_json(spelled).decode()

@@ -60,6 +60,8 @@ class Tables:
     """Slot id -> feature, of the slots that this plan reads."""
     named: dict[str, Value] = field(default_factory=dict)
     """Id of a feature document -> what its call reads."""
+    asked: list[tuple[int, Feature]] = field(default_factory=list)
+    """The slots that the present condition has asked for."""
     _known: dict[tuple[str, bool, int], Mapping[str, ValueType]] = field(default_factory=dict)
 
     def known(self, root: str, *, scores: bool) -> Mapping[str, ValueType]:
@@ -211,6 +213,7 @@ class Names:
             source = Source(SourceKind.TRAIT, tables.numbering.trait(name))
         elif name in tables.named:
             source = tables.named[name].source
+            tables.asked.append((source.id, tables.features[source.id]))
         else:
             source = Source(SourceKind.DERIVED, tables.scores[name])
         return Value(source, kind, f"{root}.{name}")
@@ -251,6 +254,7 @@ class Names:
             feature.text, feature.kind, feature.scope, feature.size
         )
         self._tables.features[number] = feature
+        self._tables.asked.append((number, feature))
         text = f"{feature.text}.{part_name}" if part_name else feature.text
         kind = ValueType.TIME if part is Part.TIME else feature.value_type
         if previous:
