@@ -42,7 +42,7 @@ class KairosError(Exception):
     retry_after: float | None
     """Seconds after which the server wants to be asked again; None: it did not say."""
     request_id: str
-    """The id that the client sent along; the server's log of slow calls names it."""
+    """The id that the client sent along as `x-request-id`, the same for every try of a call."""
     method: str
     """Full name of the method, for example `/kairos.v1.IngestService/Ingest`."""
 
