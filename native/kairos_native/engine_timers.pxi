@@ -33,7 +33,8 @@ cdef class _EngineTimers(_EngineInspection):
         must(self.timers_until(tenant, INT64_MAX, 1, &first, &count))
         return first.index_due_us if count else None
 
-    def tick(self, uint32_t tenant, int64_t now_us, uint32_t timer_count_max=KAIROS_TICK_TIMERS_MAX):
+    def tick(self, uint32_t tenant, int64_t now_us,
+             uint32_t timer_count_max=KAIROS_TICK_TIMERS_MAX):
         cdef kairos_tick ticks[KAIROS_TICK_TIMERS_MAX]
         cdef uint32_t count = 0
         cdef tenant_state state

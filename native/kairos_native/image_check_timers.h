@@ -1,4 +1,5 @@
-/* Checks of a plan image's timers and effects; see image_check.h, which has checked rules before. */
+/* Checks of a plan image's timers and effects; see image_check.h, which has checked rules before.
+ */
 #ifndef KAIROS_IMAGE_CHECK_TIMERS_H
 #define KAIROS_IMAGE_CHECK_TIMERS_H
 #include <stdint.h>
@@ -35,8 +36,10 @@ static inline int image_check_timer(const image_view *v, const kairos_timer *tim
         return image_fail(v, "timer %u: trigger %u", id, timer->trigger);
     if (timer->effect_count > KAIROS_EVENT_EFFECTS_MAX)
         return image_fail(v, "timer %u: %u effects", id, timer->effect_count);
-    if (timer->still_rule != UINT32_MAX && timer->still_rule - still->rule_first >= still->rule_count)
+    if (timer->still_rule != UINT32_MAX
+        && timer->still_rule - still->rule_first >= still->rule_count) {
         return image_fail(v, "timer %u: rule %u", id, timer->still_rule);
+    }
     return image_range(v, SECTION_EFFECTS, timer->effect_first, timer->effect_count, "timer");
 }
 

@@ -31,7 +31,8 @@ cdef inline kairos_timer_place entry_place(const kairos_entry* entry) noexcept n
     return place
 
 
-cdef inline void entry_set_place(kairos_entry* entry, const kairos_timer_place* place) noexcept nogil:
+cdef inline void entry_set_place(kairos_entry* entry,
+                                 const kairos_timer_place* place) noexcept nogil:
     memcpy(<uint8_t*>entry_text(entry), place, sizeof(kairos_timer_place))
 
 

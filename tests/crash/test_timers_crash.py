@@ -6,6 +6,7 @@ KAIROS_TIMER_KILLS=50 make crash ARGS="-s -k timers"`), KAIROS_TIMER_KILLS how m
 `python tests/crash/test_timers_crash.py` is the process that is killed.
 """
 
+import contextlib
 import hashlib
 import os
 import random
@@ -152,7 +153,8 @@ def run(child: subprocess.Popen, until: int, acknowledged: int, delay_s: float) 
         if acknowledged >= until and not ended:
             break
     if not ended:
-        time.sleep(delay_s)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(delay_s)
         child.send_signal(signal.SIGKILL)
     for line in child.stdout.read().splitlines():
         if line.startswith(b"ack") and len(line.split()) == 2:
