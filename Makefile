@@ -88,8 +88,9 @@ build/run.stamp: $(SETTINGS) | $(VENV)/bin/python
 	@KAIROS_CORE=0 $(STEP) "packages of the server" $(PIP) install --no-build-isolation -e clients/python -e .
 	@touch $@
 
-build/test.stamp: $(SETTINGS) build/run.stamp
+build/test.stamp: $(SETTINGS) clients/python/generator.txt build/run.stamp
 	@KAIROS_CORE=0 $(STEP) "packages of the tests" $(PIP) install --no-build-isolation -e clients/python -e '.[test]'
+	@$(STEP) "compiler of the contract" $(PYTHON) tests/tidy/protos.py prepare
 	@touch $@
 
 build/native.stamp: $(NATIVE) setup.py build/run.stamp

@@ -107,6 +107,9 @@ def buf(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["generate"]:
-        sys.exit("usage: python tests/tidy/protos.py generate")
-    generate(CLIENT)
+    if sys.argv[1:] == ["generate"]:
+        generate(CLIENT)
+    elif sys.argv[1:] == ["prepare"]:
+        generator()
+    else:
+        sys.exit("usage: python tests/tidy/protos.py generate|prepare")
