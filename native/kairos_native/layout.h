@@ -172,7 +172,7 @@ enum kairos_entry_tag {
     ENTRY_CONSENT = 2,    /* id = purpose bit; newest occurred time wins; 1 granted, 0 denied */
     ENTRY_SLOT_TEXT = 3,  /* id = slot id; the text of a LAST or FIRST slot */
     ENTRY_SEGMENTS = 4,   /* reserved for membership bits */
-    ENTRY_RECENT = 5,     /* text = uint32 distances back from sequence_last, newest first */
+    ENTRY_RECENT = 5,     /* the last events in the log; recent.pyx tells how */
     ENTRY_TIMER = 6,      /* id = timer id, name = occurrence (TIMER_EACH: 8 bytes; else empty),
                              value_bits = sequence of the event that armed it, time = due,
                              value_kind = VALUE_INT, text = kairos_timer_place */

@@ -5,12 +5,11 @@ from kairos_native.layout cimport *
 
 
 cdef enum:
-    # the newest event and the distances of those before it
     RECENT_EVENTS_MAX = 16
 
 
 # Notes that the record takes the event of this log record. Call before sequence_last changes to it.
-#   Cost: O(1): the entry stands first; 15 additions; moves the entries at the 1st, 5th and 9th event
+#   Cost: O(1): the entry stands first; moves the other entries at the 1st, 6th and 10th event
 cdef void recent_note(kairos_record* record, uint64_t sequence) noexcept nogil
 # Writes the log sequences of the last events, newest first; returns how many.
 #   Shapes: sequences[RECENT_EVENTS_MAX]

@@ -1,7 +1,7 @@
-# Contract in recent.pxd. ENTRY_RECENT: value_bits = sequence of the newest event; text = uint32
-# distances back from it to the events before, newest first, 0: none. The text has one of three
-# sizes, so that the many subjects with few events pay little, and a growing one moves its entries
-# three times in all.
+# Contract in recent.pxd. ENTRY_RECENT: value_bits = sequence of the newest event; time_us = distances
+# noted so far; text = a ring of uint32 distances, each from one event to the one before, 0: farther
+# than that. The ring has one of three sizes, so that the many subjects with few events pay little,
+# and one that grows was never full before, so that it grows in order.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 from kairos_native.layout cimport *
@@ -9,14 +9,18 @@ from kairos_native.record cimport (RECORD_ENTRIES_SIZE_MAX, RECORD_CONSENTS_SIZE
                                    record_end, record_entries_offset, record_first_entry)
 
 cdef enum:
-    DISTANCES_MAX = RECENT_EVENTS_MAX - 1
-    DISTANCES_FEW = 3
-    DISTANCES_SOME = 7
+    # powers of two: places are found by masks
+    DISTANCES_FEW = 4
+    DISTANCES_SOME = 8
+    DISTANCES_MAX = 16
 
 
 cdef inline kairos_entry* recent_entry(const kairos_record* record) noexcept nogil:
     cdef kairos_entry* entry = record_first_entry(record)
-    if <const uint8_t*>entry < record_end(record) and entry.tag == ENTRY_RECENT:
+    if (<const uint8_t*>entry < record_end(record) and entry.tag == ENTRY_RECENT
+            and entry.name_size == 0
+            and (entry.text_size == 4 * DISTANCES_FEW or entry.text_size == 4 * DISTANCES_SOME
+                 or entry.text_size == 4 * DISTANCES_MAX)):
         return entry
     return NULL
 
@@ -50,39 +54,41 @@ cdef kairos_entry* recent_resize(kairos_record* record, kairos_entry* entry,
 cdef void recent_note(kairos_record* record, uint64_t sequence) noexcept nogil:
     cdef kairos_entry* entry = recent_entry(record)
     cdef uint32_t* distances
-    cdef uint64_t passed, distance
-    cdef uint32_t count, i
+    cdef uint64_t passed
+    cdef uint32_t count
     if entry == NULL:
         entry = recent_resize(record, NULL, DISTANCES_FEW)
         if entry != NULL:
             entry.value_bits = sequence
         return
     count = entry.text_size >> 2
+    if <uint64_t>entry.time_us == count and count < DISTANCES_MAX:
+        recent_resize(record, entry, 2 * count)
+        count = entry.text_size >> 2
     distances = <uint32_t*>(<uint8_t*>entry + sizeof(kairos_entry))
-    if count < DISTANCES_MAX and distances[count - 1]:
-        count = DISTANCES_SOME if count == DISTANCES_FEW else DISTANCES_MAX
-        if recent_resize(record, entry, count) == NULL:
-            count = entry.text_size >> 2
     passed = sequence - entry.value_bits
-    for i in range(count - 1, 0, -1):
-        distance = distances[i - 1] + passed if distances[i - 1] else 0
-        # Four thousand million records back: forgotten.
-        distances[i] = <uint32_t>distance if distance <= <uint64_t>0xFFFFFFFF else 0
-    distances[0] = <uint32_t>passed if passed <= <uint64_t>0xFFFFFFFF else 0
+    # Four thousand million records apart: what is behind is forgotten.
+    distances[<uint64_t>entry.time_us & (count - 1)] = (
+        <uint32_t>passed if passed <= <uint64_t>0xFFFFFFFF else 0)
+    entry.time_us += 1
     entry.value_bits = sequence
 
 
 cdef uint32_t recent_read(const kairos_record* record, uint64_t* sequences) noexcept nogil:
     cdef const kairos_entry* entry = recent_entry(record)
     cdef const uint32_t* distances
-    cdef uint32_t i, count = 1
+    cdef uint64_t noted
+    cdef uint32_t i, ring, distance, count = 1
     if entry == NULL:
         return 0
-    sequences[0] = entry.value_bits
+    ring = entry.text_size >> 2
+    noted = <uint64_t>entry.time_us
     distances = <const uint32_t*>(<const uint8_t*>entry + sizeof(kairos_entry))
-    for i in range(min(<uint32_t>(entry.text_size >> 2), <uint32_t>DISTANCES_MAX)):
-        if not distances[i]:
+    sequences[0] = entry.value_bits
+    for i in range(1, <uint32_t>min(noted, <uint64_t>min(ring, RECENT_EVENTS_MAX - 1)) + 1):
+        distance = distances[(noted - i) & (ring - 1)]
+        if not distance:
             break
-        sequences[count] = entry.value_bits - distances[i]
+        sequences[count] = sequences[count - 1] - distance
         count += 1
     return count

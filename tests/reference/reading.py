@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +92,7 @@ def profile_of(
         sequence=max(member.sequence for member in subjects),
         at_time_us=view.now_us,
     )
-    order = operator.attrgetter("last_us", "ordinal", "start_us")
-    for session in sorted(history.sessions, key=order, reverse=True):
+    for session in sorted(history.sessions, key=shown_order, reverse=True):
         profile.sessions.add(
             ordinal=session.ordinal,
             start_time_us=session.start_us,
@@ -129,6 +127,11 @@ def profile_of(
         entry = profile.features.add(name=derived.name, complete=True)
         put_feature(entry, features.read(view, (features.SOURCE_DERIVED, index, 0)))
     return profile_service_pb2.GetProfileResponse(profile=profile)
+
+
+def shown_order(session: features.Session) -> tuple[int, int, int, int]:
+    """Sessions of two members may be alike in all but their events."""
+    return session.last_us, session.ordinal, session.start_us, len(session.events)
 
 
 def put_feature(entry: profile_service_pb2.Feature, value: Value) -> None:
