@@ -191,6 +191,37 @@ def test_a_reader_who_has_seen_enough_and_one_who_is_not_there(running, tmp_path
         assert found.returncode == 0
 
 
+def test_consents_are_stated_shown_and_listed(kairos):
+    code, out, _ = kairos(
+        "consent", "set", "cora", "marketing=granted", "analytics=denied", "--source", "phone",
+        "--request-id", "r1", "--json",
+    )  # fmt: skip
+    assert code == 0
+    expected = {
+        "marketing": "CONSENT_STATUS_GRANTED", "analytics": "CONSENT_STATUS_DENIED",
+    }  # fmt: skip
+    assert {row["purpose"]: row["status"] for row in lines(out)} == expected
+    code, out, _ = kairos("consent", "set", "cora", "marketing=granted", "--request-id", "r1")
+    assert (code, "nothing was changed" in out) == (0, True)
+    assert kairos("consent", "set", "cora", "marketing=denied", "--quiet") == (0, "", "")
+    expected["marketing"] = "CONSENT_STATUS_DENIED"
+    code, out, _ = kairos("consent", "get", "cora", "--json")
+    assert {row["purpose"]: row["status"] for row in lines(out)} == expected
+    code, out, _ = kairos("consent", "history", "cora", "--json")
+    assert [row["consentSource"] for row in lines(out)] == ["", "phone"]
+    assert len(lines(kairos("consent", "history", "cora", "--limit", "1", "--json")[1])) == 1
+    assert kairos("consent", "get", "nobody-at-all") == (0, "nothing was ever stated\n", "")
+    assert kairos("consent", "set", "cora", "marketing=maybe")[0] == Exit.USAGE
+    code, _, err = kairos("consent", "set", "cora", "nonsense=granted")
+    assert (code, "CONSENT_PURPOSE_UNKNOWN" in err) == (Exit.REFUSED, True)
+    code, out, _ = kairos("profile", "cora", "--events", "1", "--json")
+    profile, event = lines(out)
+    assert (code, profile["subjectId"], event["event"]["eventType"]) == (
+        0, "cora", "consent_change",
+    )  # fmt: skip
+    assert kairos("profile", "cora", "--subject-type", "email")[0] == Exit.REFUSED
+
+
 # ------------------------------------------------------------------ plans and documents
 
 TRIGGER = (

@@ -23,6 +23,7 @@ COMMANDS: Final = (
     Command("evaluate", "evaluate", "say which triggers an event would fire; changes nothing"),
     Command("decide", "decide", "ask what a person should see in a placement"),
     Command("profile", "profile", "show what is known of a subject"),
+    Command("consent", "consent", "show, state and list what a person agreed to"),
     Command("documents", "documents", "apply a folder of documents, compare, validate, history"),
     Command("plan", "plan", "list, show, activate and roll back plans"),
     Command("trigger", "trigger", "list, show, test and execute triggers"),
