@@ -39,7 +39,7 @@ def test_performance_is_what_the_client_saw(observed):
     assert 0 < response.median <= response.max <= lasted_s * 1e3
     assert 0 < response.average <= response.max
     processing = metrics.processing_latency
-    assert 0 < processing.p50 <= processing.p95 <= processing.p99 <= response.max
+    assert 0 < processing.p50 <= processing.p95 <= processing.p99 <= response.max * 33 / 32
     # The server's half of a call is no longer than the whole call of the client.
     assert processing.p50 <= sorted(latencies)[len(latencies) // 2 + 12] * 33 / 32
     assert found.capacity.current == metrics.event_ingestion_rate
