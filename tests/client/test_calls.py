@@ -232,4 +232,7 @@ def test_reads_are_repeatable_and_every_method_has_a_deadline():
         if name.startswith(("Get", "List")):
             assert repeatable(method), method
         assert 0 < kairos.policy.timeout_s(method) <= 30
+    assert repeatable("/kairos.v1.EffectService/AckEffects")
+    assert repeatable("/kairos.v1.ConsentService/SetConsent")
+    assert not repeatable("/kairos.v1.EffectService/LeaseEffects")
     assert "RollBackPlan" not in service_config()

@@ -17,13 +17,6 @@ TIMEOUTS_S: Final = {
     "Ingest": 10.0,
 }
 """Deadlines by the method's last name; every other method has TIMEOUT_S, streams have none."""
-REPEATABLE_VERBS: Final = (
-    "Get", "List", "Search", "Diff", "Validate", "Test", "Explain", "Evaluate", "Decide", "Batch",
-    "Ingest", "Monitor", "Apply", "Activate",
-)  # fmt: skip
-"""Methods that may run twice with the effect of once: reads; decisions and evaluations; documents
-and plans, which are addressed by their content; events, whose ids the client fills in.
-"""
 TRIES_MAX: Final = 5
 """Of one call, by the library when the server is unavailable; 5 is the most that it allows."""
 PAUSE_S_MIN: Final = 0.1
@@ -59,10 +52,11 @@ def timeout_s(method: str) -> float:
 
 
 def repeatable(method: str) -> bool:
-    """True when a call whose outcome is not known may be made again: its verb says so, or the
-    server recognises its `request_id`.
+    """True when a call whose outcome is not known may be made again, by the words of the contract:
+    it only reads, or the server recognises the repeat, by `request_id`, by event ids (the client
+    fills in both), or by its content.
     """
-    return METHODS[method] or method.rpartition("/")[2].startswith(REPEATABLE_VERBS)
+    return METHODS[method]
 
 
 def service_config() -> str:
