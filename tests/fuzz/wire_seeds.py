@@ -8,7 +8,15 @@ import random
 import hash_door
 from reference.wire_cases import Cases, field, varint
 
-KINDS = {"event": 0, "decide": 1, "find": 2, "batch": 3, "evaluate": 4, "name": 5}
+KINDS = {
+    "event": 0, "decide": 1, "find": 2, "batch": 3, "evaluate": 4, "name": 5, "url": 6,
+    "normalise": 0xFF07,
+}  # fmt: skip
+URLS = (
+    b"https://u:p@Shop.Example:443/a/../b%2e/c d?q=1&utm_source=a%20b+c&x&=&utm_medium=cpc#f",
+    b"http://[2001:db8::1]:80\\x?utm_term=%ff%e2%82", b"//0x7f.1/%2E%2e/..", b" /p\t?q\n=1",
+    b"app://x/y?q=1", b"?gclid=1&fbclid=2", b"mailto:a@b", b"",
+)  # fmt: skip
 
 
 def attribute(name: bytes, text: bytes = b"x") -> bytes:
@@ -62,6 +70,12 @@ def seeds() -> list[tuple[str, bytes]]:
         ("find", field(1, 2, events[0])),
         ("batch", b"".join(field(1, 2, event) for event in events)),
         ("evaluate", field(1, 2, events[1]) + field(2, 2, b"big_basket") * 2),
+    ]
+    found += [("url", url) for url in URLS]
+    found += [
+        ("normalise", outer + field(11, 2, url) + field(12, 2, other) + events[0])
+        for url in URLS
+        for other in URLS[:3]
     ]
     return found + [
         ("name", name) for name in (b"timeOnPage", b"viewport.screenWidth", b"URLPath", b"a" * 128)

@@ -1,6 +1,7 @@
 /* What must hold of the wire scanner for any bytes; compiled with the sanitizers and with coverage.
  * The rules W1 to W9 stand in native/kairos_native/wire.h; the checks here share no code with it
  * but its structs. */
+#include "normalise.h"
 #include "wire.h"
 
 #include <math.h>
@@ -241,6 +242,93 @@ static void run_name(const uint8_t *data, uint32_t size) {
     free(again);
 }
 
+/* An address takes what the scanner would have let through: UTF-8 of 8,192 bytes. */
+static void run_url(const uint8_t *data, uint32_t size) {
+    uint8_t *room = malloc((size_t)size + 1), *path = malloc(3 * (size_t)size + 4);
+    uint8_t host[URL_HOST_SIZE_MAX], value[64];
+    url_parts url;
+    url_pair pair;
+    uint32_t at, used, host_size;
+    if (size <= 8192 && utf8_decodes(data, size)) {
+        url_split(data, size, room, &url);
+        REQUIRE(inside(url.text, url.size, data, size) || inside(url.text, url.size, room, size),
+                "the address lies nowhere");
+        REQUIRE(url.user_start <= url.user_end && url.user_end <= url.path_end
+                    && url.path_end <= url.query_start && url.query_start <= url.query_end
+                    && url.query_end <= url.size && url.host_end <= url.size,
+                "the parts are out of order");
+        host_size = url_host(&url, host);
+        REQUIRE(host_size <= URL_HOST_SIZE_MAX && utf8_decodes(host, host_size), "a host");
+        used = url_path(&url, path, 3 * size + 4);
+        REQUIRE(utf8_decodes(path, used) && (!used || path[0] == '/'), "a path");
+        for (uint32_t i = 0; i < used; i++)
+            REQUIRE(path[i] > ' ' && path[i] < 0x7F && path[i] != '\\', "a byte of a path");
+        REQUIRE(url_path(&url, path, used / 2) <= used / 2, "a path beyond its limit");
+        for (at = url.query_start; url_next_pair(&url, &at, &pair);) {
+            REQUIRE(pair.start < pair.end && pair.start <= pair.equals && pair.equals <= pair.end
+                        && pair.end <= url.query_end && at == pair.end,
+                    "a parameter leaves the query");
+            used = url_decode(url.text + pair.start, pair.end - pair.start, room, value, 64);
+            REQUIRE(used <= 64 && utf8_decodes(value, used), "a decoded value");
+            /* room may be the address itself: it is not read again after this. */
+            if (url.text == room) break;
+        }
+        REQUIRE(traffic_host(host, host_size) <= TRAFFIC_REFERRAL, "a source");
+    }
+    free(room);
+    free(path);
+}
+
+/* Normalises an event that the scanner takes; what is written must be one that it takes too. */
+static void run_normalise(const uint8_t *data, uint32_t size, uint32_t choice) {
+    static const uint8_t strings[] = "qutm_sourceshop.example";
+    static const kairos_text names[] = {{0, 1}, {1, 10}};
+    static const kairos_text hosts[] = {{11, 12}};
+    arena memory = {arena_base, (size_t)WIRE_EVENT_ARENA_SIZE, 0};
+    normal_rules rules = {strings, names, hosts, choice % 3, 1, choice & 255, 0};
+    kairos_value absent = {0, 0, VALUE_ABSENT, {0, 0, 0}};
+    normal_room *room = malloc(sizeof *room);
+    normal_facts facts;
+    wire_event event;
+    wire_fault fault;
+    output out = {NULL, 0, 0, 0, 0};
+    memset(&facts, 0, sizeof facts);
+    if (wire_scan_event(data, size, &event, &memory, &fault) == STATUS_OK) {
+        uint32_t kept = event.attribute_count, derived = 0;
+        normal_addresses(&rules, &event, &absent, &absent, room, &facts);
+        REQUIRE(facts.url_size <= event.url_size && facts.referrer_size <= event.referrer_size,
+                "an address grew");
+        /* The caller leaves out what the sender gave. */
+        for (uint32_t i = 0; i < INTAKE_FIELD_COUNT; i++) {
+            for (uint32_t k = 0; k < event.attribute_count; k++)
+                if (event.attributes[k].name_size == strlen(KAIROS_INTAKE_NAMES[i])
+                    && !memcmp(event.attributes[k].name, KAIROS_INTAKE_NAMES[i],
+                               event.attributes[k].name_size))
+                    facts.values[i].kind = VALUE_ABSENT;
+            derived += facts.values[i].kind != VALUE_ABSENT;
+        }
+        for (uint32_t i = 0; i < event.attribute_count; i++)
+            if (choice >> (i % 16) & 256) facts.dropped[i / 64] |= 1ull << (i % 64), kept--;
+        facts.device_type = choice % 6;
+        if (choice & 8192) facts.rewritten |= NORMAL_USER_AGENT;
+        out.size = normal_size(&facts, size);
+        out.data = malloc(out.size);
+        normal_write(data, size, &facts, &out);
+        REQUIRE(!out.overflow && out.used <= out.size, "the promised size did not do");
+        memory.used = 0;
+        if (out.used <= KAIROS_EVENT_SIZE_MAX && kept + derived <= KAIROS_EVENT_ATTRIBUTES_MAX) {
+            REQUIRE(wire_scan_event(out.data, (uint32_t)out.used, &event, &memory, &fault)
+                        == STATUS_OK,
+                    "what is logged is refused");
+            REQUIRE(event.attribute_count == kept + derived, "attributes were lost");
+            if (facts.device_type)
+                REQUIRE(event.device_type == facts.device_type, "the device was lost");
+        }
+        free(out.data);
+    }
+    free(room);
+}
+
 void target_run(const uint8_t *input, size_t size, uint32_t kind) {
     uint8_t *data = room + FUZZ_SIZE_MAX - size;
     size_t arena_size = (size_t)WIRE_EVENT_ARENA_SIZE;
@@ -255,6 +343,8 @@ void target_run(const uint8_t *input, size_t size, uint32_t kind) {
     case 3: run_walk(data, (uint32_t)size, 0); break;
     case 4: run_walk(data, (uint32_t)size, 1); break;
     case 5: run_name(data, (uint32_t)size); break;
+    case 6: run_url(data, (uint32_t)size); break;
+    case 7: run_normalise(data, (uint32_t)size, kind >> 8); break;
     default: run_event(data, (uint32_t)size, arena_size); break;
     }
 }
