@@ -44,7 +44,7 @@ tidy: build/native.stamp build/test.stamp ## lint, types, floors, sizes, generat
 
 proto: build/native.stamp build/test.stamp ## generate clients/python/kairos and docs/reference from proto/
 	@$(STEP) "messages and stubs" $(PYTHON) tests/tidy/protos.py generate
-	@$(STEP) "reference" $(PYTHON) tests/tidy/reference.py generate
+	@$(STEP) "reference" $(PYTHON) tests/tidy/api_reference.py generate
 
 bench: build/native.stamp build/doors.stamp build/test.stamp ## measure the figures into build/bench.json
 	@$(PYTHON) -m tests.bench $(ARGS)

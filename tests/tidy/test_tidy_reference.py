@@ -4,8 +4,8 @@ import re
 import subprocess
 
 import pytest
+from tidy.api_reference import OPERATIONS, REFERENCE, operations_with_metrics, pages
 from tidy.protos import ROOT
-from tidy.reference import OPERATIONS, REFERENCE, operations_with_metrics, pages
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
