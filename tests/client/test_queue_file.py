@@ -47,7 +47,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=STEPS)
 def test_behaves_as_a_list(tmp_path_factory, steps) -> None:
     folder = tmp_path_factory.mktemp("queue")
@@ -107,7 +107,7 @@ def test_torn_tail_is_cut_at_every_byte(tmp_path) -> None:
 def test_flipped_bits_never_become_records(tmp_path) -> None:
     source = random.Random(3)
     records = [source.randbytes(source.randrange(60)) for _ in range(12)]
-    for turn in range(60):
+    for turn in range(30):
         folder = tmp_path / str(turn)
         queue = QueueFile(folder, SEGMENT_SIZE)
         for record in records:
