@@ -114,10 +114,15 @@ def _counts(response: bytes) -> dict[int, int]:
     place, end = 0, len(response)
     while place < end:
         tag = response[place]
-        if tag == _RESULT_TAG and response[place + 1] < 0x80:
-            # Nearly all of the bytes: a result of less than 128.
-            place += 2 + response[place + 1]
-            continue
+        if tag == _RESULT_TAG:
+            # Nearly all of the bytes are results; none is empty, few have 16,384 bytes or more.
+            size, high = response[place + 1], response[place + 2]
+            if size < 0x80:
+                place += 2 + size
+                continue
+            if high < 0x80:
+                place += 3 + (size & 0x7F | high << 7)
+                continue
         value, place = _varint(response, place + 1)
         if tag & 7 == _BYTES:
             place += value
