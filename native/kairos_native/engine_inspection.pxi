@@ -104,6 +104,8 @@ cdef class _EngineInspection(_EngineCheckpoints):
             "timers_cancelled": self.state.core.timer_cancelled_count,
             "timers_dropped": self.state.core.timer_dropped_count,
             "timers_refused": self.state.core.timer_refused_count,
+            "links_made": self.state.core.link_count,
+            "links_refused": self.state.core.link_refused_count,
             "effects_emitted": self.state.core.sink.emitted_count,
             "effects_acked": self.state.core.sink.acked_count,
             "effects_failed": self.state.core.sink.failed_count,

@@ -92,6 +92,10 @@ METRICS: Final = (
     _row("timers_refused", "counter", "Timers not armed because their subject had too many."),
     _row("ticks", "counter", "Ticks put into the log since the start."),
     _row("timer_lag_seconds", "gauge", "How long the timer that is due longest has waited."),
+    # Identities
+    _row("links_made", "counter", "Links made between identifiers since the start."),
+    _row("links_refused", "counter", "Links that events asked for and the policy or the bounds of a "
+         "group refused, since the start."),
     # Effects
     _row("effects_emitted", "counter", "Effects written to the outbox since the start."),
     _row("effects_acked", "counter", "Effects acknowledged by workers."),
@@ -148,6 +152,8 @@ FIGURES: Final = (
             "timers_cancelled",
             "timers_dropped",
             "timers_refused",
+            "links_made",
+            "links_refused",
             "effects_emitted",
             "effects_acked",
             "effects_failed",
