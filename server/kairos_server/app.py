@@ -118,6 +118,7 @@ class App:
             engine, writer.submit, self._clock.now_us,
             lambda number: delivery_policy_read(plans.policy(number, "delivery")),
             window_max=self._limits.effects_window_max, horizon_us=self._limits.effects_horizon_us,
+            quiet={tenant.number for tenant in tenants if tenant.time_mode == "event"},
         )  # fmt: skip
         writer.follow(delivery.committed)
         observer.follow(delivery)

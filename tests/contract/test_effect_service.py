@@ -36,7 +36,9 @@ class Outbox:
         self.now_us = START_US
         self.delivery = self.start(**bounds)
 
-    def start(self, window_max: int = 1000, horizon_us: int = 60 * SECOND) -> Delivery:
+    def start(
+        self, window_max: int = 1000, horizon_us: int = 60 * SECOND, quiet: tuple[int, ...] = ()
+    ) -> Delivery:
         """Delivery without what the one before it knew."""
         plans = self.server.plans
 
@@ -47,7 +49,7 @@ class Outbox:
         delivery = Delivery(
             self.server.engine, submit, lambda: self.now_us,
             lambda tenant: delivery_policy_read(plans.policy(tenant, "delivery")),
-            window_max=window_max, horizon_us=horizon_us,
+            window_max=window_max, horizon_us=horizon_us, quiet=quiet,
         )  # fmt: skip
         service = EffectService(
             self.server.engine, SimpleNamespace(submit=submit), delivery, plans, limits()
@@ -572,6 +574,20 @@ def test_what_is_far_stays_in_the_view_and_keeps_its_order(tmp_path):
             assert await box.lease() == []
             box.now_us = later
             assert keys(await box.lease()) == ["far"]
+
+    run(test())
+
+
+def test_nothing_is_sent_of_another_time(tmp_path):
+    async def test():
+        async with outbox(tmp_path / "data") as box:
+            await box.enqueue(new("a"))
+            box.delivery.close()
+            box.start(quiet=(TENANT,))
+            assert await box.lease() == []
+            (shown,) = (await box.call("ListEffects")).effects
+            answer = await box.call("DiscardEffects", effect_ids=[shown.effect_id])
+            assert answer.effect_count == 1
 
     run(test())
 

@@ -1,9 +1,10 @@
 """Delivery: pending effects, leases, retries, dead letters."""
 
-from kairos_server.delivery.delivery import Delivery, Failure, Result
+from kairos_server.delivery.delivery import Delivery
 from kairos_server.delivery.entry import EntryState
 from kairos_server.delivery.index import EffectChoice
 from kairos_server.delivery.outbox import Handed
+from kairos_server.delivery.outcome import Failure, Result
 from kairos_server.delivery.policy import DeliveryPolicy, delivery_policy_read
 from kairos_server.delivery.row import (
     NO_TRIGGER,

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from kairos_native.engine import LIMITS, OUTCOMES, Pending
 
-from kairos_server.delivery.entry import Entry, EntryState
+from kairos_server.delivery.entry import EntryState
 from kairos_server.delivery.index import EffectChoice
 from kairos_server.delivery.outbox import Handed, OutboxEngine, TenantOutbox
+from kairos_server.delivery.outcome import Failure, Result, Settlement, may_fail
 from kairos_server.delivery.policy import DeliveryPolicy
 from kairos_server.delivery.row import EffectId, EffectRow
 from kairos_server.delivery.signal import Signal
@@ -19,36 +19,6 @@ from kairos_server.errors import Refused
 LEASE_ENDED = b"The lease ended without a word."
 RETRY_US = 1_000_000
 """When the end of a lease could not be written: try again after this."""
-
-
-class Result(IntEnum):
-    """What became of one effect of a batch; numbers of kairos.v1.EffectResult."""
-
-    DONE = 1
-    LEASE_LOST = 2
-    NOT_FOUND = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A failed attempt, as its worker tells it. Units: microseconds; `delay_us` 0: not stated."""
-
-    effect_id: EffectId
-    token: str
-    reason: bytes
-    permanent: bool
-    delay_us: int
-
-
-@dataclass(slots=True)
-class Settlement:
-    """One outcome on its way to the log. `entry` None: the effect is not in the index."""
-
-    effect_id: EffectId
-    entry: Entry | None
-    kind: int
-    due_us: int
-    reason: bytes
 
 
 @dataclass(slots=True)
@@ -67,6 +37,7 @@ class Delivery:
 
     Leases stand in memory only: when the process ends, everything pending can be handed out again.
     What is acknowledged, failed or given up is a log record before anybody is answered.
+    `quiet`: tenants whose effects are never handed out, because their events are of another time.
     """
 
     def __init__(
@@ -78,6 +49,7 @@ class Delivery:
         *,
         window_max: int,
         horizon_us: int,
+        quiet: Collection[int] = (),
     ) -> None:
         self._engine = engine
         self._submit = submit
@@ -87,6 +59,7 @@ class Delivery:
         self._horizon_us = horizon_us
         self._tenants: dict[int, _Tenant] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet = frozenset(quiet)
         self._made = 0
         self.closed = False
 
@@ -144,6 +117,8 @@ class Delivery:
         self, tenant: int, held: _Tenant, choice: EffectChoice, count: int, lease_us: int
     ) -> list[Handed]:
         outbox = held.outbox
+        if tenant in self._quiet:
+            return []
         while True:
             now_us = self._clock_us()
             self._expire(tenant, held, now_us)
@@ -241,7 +216,7 @@ class Delivery:
             entry = held.outbox.index.entries.get(effect_id)
             if row is None:
                 results[effect_id] = Result.NOT_FOUND
-            elif not _may_fail(entry, row, failure.token):
+            elif not may_fail(entry, row, failure.token):
                 results.setdefault(effect_id, Result.LEASE_LOST)
             else:
                 kind, due_us = held.outbox.failed_outcome(
@@ -440,11 +415,3 @@ class Delivery:
             delay_s = max(end_us - self._clock_us(), 0) / 1e6
             loop = asyncio.get_running_loop()
             held.timer = loop.call_later(delay_s + 0.001, self._tick, tenant, held)
-
-
-def _may_fail(entry: Entry | None, row: EffectRow, token: str) -> bool:
-    """Whether the attempt of a token is not counted yet, and nobody else holds the effect."""
-    if entry is not None and entry.state is EntryState.LEASED:
-        return entry.token == token
-    # After a start the leases of before are forgotten, but not what was tried.
-    return token.partition(".")[0] == str(row.attempt_count + 1)
