@@ -129,12 +129,7 @@ class App:
         )  # fmt: skip
         self._health = health
         checkpointer = Checkpointer(engine, self._config.checkpoint_s)
-        modes = {tenant.number: tenant.time_mode == "event" for tenant in tenants}
-        ticker = Ticker(
-            engine, writer.submit, modes, self._clock.now_us, lambda: writer.queue.record_count > 0
-        )
-        writer.follow(ticker.committed)
-        self._telemetry.register(ticker.readings)
+        ticker = self._ticker(engine, writer, tenants)
         transport = GrpcioEngine(table, gate, self._limits, self._clock.now_us)
         observer.start(gate, health)
         probes = Probes(
@@ -174,6 +169,15 @@ class App:
         await firings.stop()
         await self._drain(transport, gate, health, checkpointer, ticker, writer, probes)
         return Exit.OK
+
+    def _ticker(self, engine: Engine, writer: Writer, tenants: tuple[Tenant, ...]) -> Ticker:
+        modes = {tenant.number: tenant.time_mode == "event" for tenant in tenants}
+        ticker = Ticker(
+            engine, writer.submit, modes, self._clock.now_us, lambda: writer.queue.record_count > 0
+        )
+        writer.follow(ticker.committed)
+        self._telemetry.register(ticker.readings)
+        return ticker
 
     async def _drain(
         self,
