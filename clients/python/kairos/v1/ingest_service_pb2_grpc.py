@@ -86,16 +86,16 @@ class IngestServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def IngestStream(self, request_iterator, context):
-        """Takes chunks of events for as long as the client likes, and answers each in the order sent, once
-        it is durable and applied. Chunks are applied in the order sent. At most 8 chunks are unanswered:
-        then the server stops reading until it has answered one. While the writer's queue is full it
-        stops reading too, so that QUEUE_FULL never occurs. A chunk that is refused as a whole
-        (INVALID_ARGUMENT, FAILED_PRECONDITION) is answered with `error`, and the stream goes on.
-        The stream ends with a status, after all earlier chunks were answered: INVALID_ARGUMENT
+        """Takes chunks of events for as long as the client likes, and answers each in the order sent,
+        once it is durable and applied. Chunks are applied in the order sent. At most 8 chunks are
+        unanswered: then the server stops reading until it has answered one. While the writer's queue
+        is full it stops reading too, so that QUEUE_FULL never occurs. A chunk that is refused as a
+        whole (INVALID_ARGUMENT, FAILED_PRECONDITION) is answered with `error`, and the stream goes
+        on. The stream ends with a status, after all earlier chunks were answered: INVALID_ARGUMENT
         (WIRE_MALFORMED) for bytes that are no chunk; RESOURCE_EXHAUSTED (DISK_FULL, MAP_FULL);
-        UNAVAILABLE (DRAINING), or when the connection has reached its age. Whatever has no answer is to
-        be sent again; `event_id` or producer numbers make that safe. With producer numbers keep at most
-        1,024 events unanswered. Cancelling does not undo what was sent.
+        UNAVAILABLE (DRAINING), or when the connection has reached its age. Whatever has no answer is
+        to be sent again; `event_id` or producer numbers make that safe. With producer numbers keep at
+        most 1,024 events unanswered. Cancelling does not undo what was sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
