@@ -5,7 +5,7 @@ import getpass
 from typing import Any, Final
 
 from google.protobuf.json_format import ParseDict
-from kairos.v1 import trigger_service_pb2
+from kairos.v1 import trigger_pb2, trigger_service_pb2
 from kairos.v1.trigger_service_pb2_grpc import TriggerServiceStub
 
 from kairos_server.commands.arguments import action_add, actions_add, pair_read
@@ -214,5 +214,5 @@ def run_stats(parsed: argparse.Namespace) -> int:
 
 def status_text(status: int) -> str:
     """Returns a status as its lower-case name."""
-    name = trigger_service_pb2.TriggerStatus.Name(status)  # type: ignore[arg-type, unused-ignore]
+    name = trigger_pb2.TriggerStatus.Name(status)  # type: ignore[arg-type, unused-ignore]
     return name.removeprefix("TRIGGER_STATUS_").lower()

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from google.protobuf import struct_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
-from kairos.v1 import event_pb2
-from kairos.v1 import trigger_service_pb2 as triggers
+from kairos.v1 import event_pb2, trigger_pb2
 
 from kairos_server.administration import Heads, Version
 from kairos_server.catalog import Body, Fault, StoredDocument, canonical_name, read_body
@@ -29,10 +28,10 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def trigger_message(document: StoredDocument | Version) -> triggers.Trigger:
+def trigger_message(document: StoredDocument | Version) -> trigger_pb2.Trigger:
     """Returns the typed form of a stored trigger, without status and performance."""
     body = document.body if isinstance(document, StoredDocument) else read_body(document.text)
-    message = triggers.Trigger(
+    message = trigger_pb2.Trigger(
         trigger_id=document.id,
         canonical_condition=document.cel,
         create_time_us=document.create_time_us,
@@ -46,7 +45,7 @@ def trigger_message(document: StoredDocument | Version) -> triggers.Trigger:
     return message
 
 
-def trigger_body(message: triggers.Trigger) -> Body:
+def trigger_body(message: trigger_pb2.Trigger) -> Body:
     """Returns the document of a trigger message."""
     body: Body = {"kind": "trigger"}
     if message.trigger_id:
@@ -56,7 +55,7 @@ def trigger_body(message: triggers.Trigger) -> Body:
     return body
 
 
-def trigger_updated(before: StoredDocument, message: triggers.Trigger, mask: FieldMask) -> Body:
+def trigger_updated(before: StoredDocument, message: trigger_pb2.Trigger, mask: FieldMask) -> Body:
     """Returns the document with the fields that the mask names replaced.
 
     Errors: Refused(FIELD_MASK_INVALID)
@@ -87,24 +86,24 @@ def body_text(body: Body) -> str:
 
 
 def status_of(
-    heads: Heads, document: StoredDocument | Version, message: triggers.Trigger, now_us: int
-) -> triggers.TriggerStatus:
+    heads: Heads, document: StoredDocument | Version, message: trigger_pb2.Trigger, now_us: int
+) -> trigger_pb2.TriggerStatus:
     """Returns whether a trigger can fire now."""
     if f"{document.kind}/{document.id}" not in heads.catalog.documents:
-        return triggers.TRIGGER_STATUS_DRAFT
+        return trigger_pb2.TRIGGER_STATUS_DRAFT
     schedule = message.schedule
     if schedule.HasField("active") and not schedule.active:
-        return triggers.TRIGGER_STATUS_PAUSED
+        return trigger_pb2.TRIGGER_STATUS_PAUSED
     try:
         zone = zone_of(schedule.time_zone or "UTC")
         if schedule.start_date and now_us < bound_us(schedule.start_date, zone, end=False):
-            return triggers.TRIGGER_STATUS_SCHEDULED
+            return trigger_pb2.TRIGGER_STATUS_SCHEDULED
         if schedule.end_date and now_us >= bound_us(schedule.end_date, zone, end=True):
-            return triggers.TRIGGER_STATUS_EXPIRED
+            return trigger_pb2.TRIGGER_STATUS_EXPIRED
     except Fault:
         # Only a draft can have a schedule that is none.
-        return triggers.TRIGGER_STATUS_DRAFT
-    return triggers.TRIGGER_STATUS_ACTIVE
+        return trigger_pb2.TRIGGER_STATUS_DRAFT
+    return trigger_pb2.TRIGGER_STATUS_ACTIVE
 
 
 def plain(value: struct_pb2.Value) -> Any:
@@ -125,7 +124,7 @@ def plain_object(value: struct_pb2.Struct) -> Body:
     return {key: plain(value.fields[key]) for key in sorted(value.fields)}
 
 
-def _read(message: triggers.Trigger, body: Body) -> None:
+def _read(message: trigger_pb2.Trigger, body: Body) -> None:
     message.name = _text(body.get("name"))
     message.description = _text(body.get("description"))
     spelled = body.get("condition", body.get("conditions"))
@@ -140,7 +139,7 @@ def _read(message: triggers.Trigger, body: Body) -> None:
     wanted = _canonical(body.get("personalization"))
     if wanted:
         message.personalization.CopyFrom(
-            triggers.TriggerPersonalization(
+            trigger_pb2.TriggerPersonalization(
                 **{name: _text(wanted.get(name)) for name in _PERSONALIZATION}
             )
         )
@@ -158,7 +157,7 @@ def _read(message: triggers.Trigger, body: Body) -> None:
         message.timing.CopyFrom(_value(body["timing"]))
 
 
-def _read_action(message: triggers.TriggerAction, given: Any) -> None:
+def _read_action(message: trigger_pb2.TriggerAction, given: Any) -> None:
     action = _canonical(given)
     message.type = _text(action.pop("type", ""))
     message.deliver = _text(action.pop("deliver", ""))
@@ -169,8 +168,8 @@ def _read_action(message: triggers.TriggerAction, given: Any) -> None:
         message.settings.update(action)
 
 
-def _conditions(spelled: Any) -> triggers.TriggerConditions:
-    result = triggers.TriggerConditions()
+def _conditions(spelled: Any) -> trigger_pb2.TriggerConditions:
+    result = trigger_pb2.TriggerConditions()
     if isinstance(spelled, list):
         spelled = {"all": spelled}
     given = _canonical(spelled)
@@ -188,20 +187,20 @@ def _conditions(spelled: Any) -> triggers.TriggerConditions:
     return result
 
 
-def _item(spelled: Any) -> triggers.ConditionItem:
+def _item(spelled: Any) -> trigger_pb2.ConditionItem:
     if isinstance(spelled, str):
-        return triggers.ConditionItem(condition=spelled)
+        return trigger_pb2.ConditionItem(condition=spelled)
     if isinstance(spelled, dict) and "field" in _canonical(spelled):
-        return triggers.ConditionItem(filter=_filter(_canonical(spelled)))
+        return trigger_pb2.ConditionItem(filter=_filter(_canonical(spelled)))
     if isinstance(spelled, dict) and _is_ranges(spelled):
         ranges = struct_pb2.Struct()
         ranges.update(spelled)
-        return triggers.ConditionItem(ranges=ranges)
-    return triggers.ConditionItem(group=_conditions(spelled))
+        return trigger_pb2.ConditionItem(ranges=ranges)
+    return trigger_pb2.ConditionItem(group=_conditions(spelled))
 
 
-def _filter(given: Body) -> triggers.FieldFilter:
-    result = triggers.FieldFilter(
+def _filter(given: Body) -> trigger_pb2.FieldFilter:
+    result = trigger_pb2.FieldFilter(
         field=_text(given.get("field")), operator=_text(given.get("operator"))
     )
     if "value" in given:
@@ -214,7 +213,7 @@ def _is_ranges(spelled: Body) -> bool:
     return not keys & {"field", "filters", *_GROUPS} and keys != {"event_type"}
 
 
-def _written(message: triggers.Trigger, field: str) -> Body:
+def _written(message: trigger_pb2.Trigger, field: str) -> Body:
     """Returns what the document says of one field; nothing where the field is not set."""
     if field == "actions":
         return {"actions": [_action(a) for a in message.actions]} if message.actions else {}
@@ -242,7 +241,7 @@ def _written(message: triggers.Trigger, field: str) -> Body:
     return {"schedule": schedule}
 
 
-def _action(action: triggers.TriggerAction) -> Body:
+def _action(action: trigger_pb2.TriggerAction) -> Body:
     result: Body = {"type": action.type}
     if action.HasField("parameters"):
         result["parameters"] = plain_object(action.parameters)
@@ -251,20 +250,20 @@ def _action(action: triggers.TriggerAction) -> Body:
     return result | plain_object(action.settings)
 
 
-def _group(group: triggers.TriggerConditions) -> Body:
+def _group(group: trigger_pb2.TriggerConditions) -> Body:
     result: Body = {}
     if group.event_type:
         result["event_type"] = group.event_type
     if group.filters or not (group.event_type or group.all or group.any or group.none):
         result["filters"] = [_filter_body(item) for item in group.filters]
     for name in _GROUPS:
-        items: Iterable[triggers.ConditionItem] = getattr(group, name)
+        items: Iterable[trigger_pb2.ConditionItem] = getattr(group, name)
         if items:
             result[name] = [_item_body(item) for item in items]
     return result
 
 
-def _item_body(item: triggers.ConditionItem) -> Any:
+def _item_body(item: trigger_pb2.ConditionItem) -> Any:
     kind = item.WhichOneof("item")
     if kind == "filter":
         return _filter_body(item.filter)
@@ -273,7 +272,7 @@ def _item_body(item: triggers.ConditionItem) -> Any:
     return plain_object(item.ranges) if kind == "ranges" else item.condition
 
 
-def _filter_body(item: triggers.FieldFilter) -> Body:
+def _filter_body(item: trigger_pb2.FieldFilter) -> Body:
     result: Body = {"field": item.field}
     if item.operator:
         result["operator"] = item.operator

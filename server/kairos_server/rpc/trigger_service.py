@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from kairos.v1 import trigger_pb2
 from kairos.v1 import trigger_service_pb2 as triggers
 
 from kairos_server.administration import Edit, Firings, Heads, Outcome, TriggerTotal
@@ -39,7 +40,7 @@ class _View:
     events: int
     now_us: int
 
-    def message(self, document: StoredDocument) -> triggers.Trigger:
+    def message(self, document: StoredDocument) -> trigger_pb2.Trigger:
         """Returns one trigger with its status and how it does."""
         message = trigger_message(document)
         message.status = status_of(self.heads, document, message, self.now_us)
@@ -160,7 +161,7 @@ class TriggerService:
 
     async def _get(self, request: bytes, call: Call) -> bytes:
         message = parsed(triggers.GetTriggerRequest, request)
-        mask_check(message.read_mask, triggers.Trigger, "read_mask")
+        mask_check(message.read_mask, trigger_pb2.Trigger, "read_mask")
         view = await self._view(call)
         document = _newest(view.heads, required("trigger_id", message.trigger_id))
         return triggers.GetTriggerResponse(
@@ -169,7 +170,7 @@ class TriggerService:
 
     async def _list(self, request: bytes, call: Call) -> bytes:
         message = parsed(triggers.ListTriggersRequest, request)
-        mask_check(message.read_mask, triggers.Trigger, "read_mask")
+        mask_check(message.read_mask, trigger_pb2.Trigger, "read_mask")
         size, after = page_read(SERVICE, message.page_size, message.page_token, self._limits)
         view = await self._view(call)
         heads = view.heads
@@ -183,7 +184,7 @@ class TriggerService:
             if not _begins(document, message.name_prefix):
                 continue
             shown = view.message(document)
-            if message.active_only and shown.status != triggers.TRIGGER_STATUS_ACTIVE:
+            if message.active_only and shown.status != trigger_pb2.TRIGGER_STATUS_ACTIVE:
                 continue
             shown = masked(shown, message.read_mask)
             used += shown.ByteSize()
@@ -207,7 +208,7 @@ class TriggerService:
         return _View(heads, numbers, totals, events, call.received_us)
 
 
-def _stored(view: _View, document: StoredDocument) -> triggers.Trigger:
+def _stored(view: _View, document: StoredDocument) -> trigger_pb2.Trigger:
     """Returns a trigger that is in force from now on, whatever it was before."""
     name = PREFIX + document.id
     documents = {**view.heads.catalog.documents, name: document}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kairos.v1 import trigger_pb2
 from kairos.v1 import trigger_service_pb2 as triggers
 
 from kairos_server.administration import Fired, Period, TriggerTotal
@@ -58,9 +59,9 @@ class TriggerStatistics:
             raise Refused("TRIGGER_UNKNOWN", "trigger_id", trigger_id) from None
 
 
-def performance(total: TriggerTotal | None, events: int) -> triggers.TriggerPerformance:
+def performance(total: TriggerTotal | None, events: int) -> trigger_pb2.TriggerPerformance:
     """Returns how a trigger does; None: it never fired."""
-    message = triggers.TriggerPerformance()
+    message = trigger_pb2.TriggerPerformance()
     if total is not None:
         message.fired_count = total.count
         message.last_fired_time_us = total.last_us

@@ -19,6 +19,7 @@ from kairos.v1 import personalization_service_pb2
 from kairos.v1 import plan_service_pb2
 from kairos.v1 import profile_service_pb2
 from kairos.v1 import subscribe_service_pb2
+from kairos.v1 import trigger_pb2
 from kairos.v1 import trigger_service_pb2
 
 
@@ -1885,7 +1886,7 @@ class TriggerService:
         self,
         request: trigger_service_pb2.CreateTriggerRequest | None = None,
         *,
-        trigger: trigger_service_pb2.Trigger | None = None,
+        trigger: trigger_pb2.Trigger | None = None,
         validate_only: bool | None = None,
         author: str | None = None,
         note: str | None = None,
@@ -1932,7 +1933,7 @@ class TriggerService:
         self,
         request: trigger_service_pb2.UpdateTriggerRequest | None = None,
         *,
-        trigger: trigger_service_pb2.Trigger | None = None,
+        trigger: trigger_pb2.Trigger | None = None,
         update_mask: field_mask_pb2.FieldMask | None = None,
         validate_only: bool | None = None,
         author: str | None = None,
@@ -2021,7 +2022,7 @@ class TriggerService:
         page_size: int | None = None,
         read_mask: field_mask_pb2.FieldMask | None = None,
         timeout: float | None = None,
-    ) -> AsyncIterator[trigger_service_pb2.Trigger]:
+    ) -> AsyncIterator[trigger_pb2.Trigger]:
         """Yields what list_triggers returns, page after page."""
         made = trigger_service_pb2.ListTriggersRequest(
             active_only=active_only,
@@ -2080,7 +2081,7 @@ class TriggerService:
         request: trigger_service_pb2.TestTriggerRequest | None = None,
         *,
         trigger_id: str | None = None,
-        trigger: trigger_service_pb2.Trigger | None = None,
+        trigger: trigger_pb2.Trigger | None = None,
         event: event_pb2.Event | None = None,
         timeout: float | None = None,
     ) -> trigger_service_pb2.TestTriggerResponse:
