@@ -56,7 +56,7 @@ cdef class LogFrames:
         cdef int32_t status = STATUS_OK
         self.reader = log_read_from(os.fsencode(folder), partition, sequence, &status)
         if self.reader == NULL:
-            raise LogDamaged(f"The log {folder} cannot be opened. Name the data folder of a server.")
+            raise LogDamaged(f"The log {folder} cannot be opened. Name a server's data folder.")
 
     def __dealloc__(self):
         log_reader_close(self.reader)

@@ -2,16 +2,17 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
+from e2e.command_program import lines, program
 from e2e.server_process import DEADLINE_S, environment, server
 from kairos.v1 import effect_service_pb2, event_pb2
 from kairos.v1.effect_service_pb2_grpc import EffectServiceStub
-from kairos_server.cli import main, parser_of
+from kairos_server.cli import main
+from kairos_server.commands.parser import parser_of
 from kairos_server.exits import Exit
 
 
@@ -40,34 +41,6 @@ def kairos(running, monkeypatch, tmp_path, capsys):
         return code, found.out, found.err
 
     return run
-
-
-def lines(text):
-    return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.fixture
-def stopped(tmp_path):
-    """The data folder of a server that has stopped, with some events."""
-    folder = tmp_path / "stopped"
-    with server(folder) as one:
-        events = tmp_path / "e.jsonl"
-        events.write_text(
-            "".join(f'{{"type":"x","userId":"u{i % 9}","url":"/{i}"}}\n' for i in range(400))
-        )
-        done = program("import", str(events), cwd=tmp_path, KAIROS_GRPC=one.address,
-                       KAIROS_KEY=one.key)  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert one.stop() == 0
-    return folder
-
-
-def program(*arguments, cwd, **variables):
-    return subprocess.run(
-        [sys.executable, "-m", "kairos_server", *arguments],
-        cwd=cwd, env={**environment(), **variables}, capture_output=True, text=True,
-        timeout=DEADLINE_S, check=False,
-    )  # fmt: skip
 
 
 # ------------------------------------------------------------------ all commands
@@ -439,47 +412,6 @@ def test_mappings_that_are_wrong_are_told(kairos, tmp_path):
 # ------------------------------------------------------------------ data folders
 
 
-def test_log_and_view_of_a_stopped_server(stopped, capsys, tmp_path):
-    def run(*arguments):
-        code = main((*arguments, "--data", str(stopped)))
-        found = capsys.readouterr()
-        return code, found.out, found.err
-
-    code, out, _ = run("log", "verify", "--json")
-    whole = json.loads(out)
-    assert (code, whole["kinds"]["event"]["records"]) == (0, 400)
-    code, out, _ = run("log", "tail", "-n", "3", "--kind", "event", "--json")
-    assert [row["event"]["url"] for row in lines(out)] == ["/397", "/398", "/399"]
-    assert run("log", "tail", "-n", "1000")[1].count(" event ") == 400
-    before = run("view", "dump", "--digest")[1]
-    assert run("view", "rebuild", "--map-size", "1G", "--from-log")[0] == 0
-    after = run("view", "dump", "--digest")[1]
-    differing = {a.split()[0] for a, b in zip(before.splitlines(), after.splitlines(), strict=True)
-                 if a != b}  # fmt: skip
-    # The applied position moves: a start appends the beginning of its epoch.
-    assert differing <= {"meta"}
-    code, out, _ = run("view", "dump", "subjects", "--json")
-    assert len(lines(out)) == 9
-    assert run("view", "dump", "nonsense")[0] == Exit.USAGE
-    assert run("doctor", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")[0] == 0
-
-
-def test_damage_is_found_and_named(stopped, capsys):
-    log = next((stopped / "partition-0" / "log").glob("*.log"))
-    data = bytearray(log.read_bytes())
-    data[data.index(b"/100")] ^= 1
-    log.write_bytes(data)
-    assert main(["log", "verify", "--data", str(stopped)]) == Exit.DATA
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert log.name in err
-    os.chmod(stopped / "secrets.json", 0o644)
-    free = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
-    assert main(["doctor", "--data", str(stopped), "--json", *free]) == Exit.REFUSED
-    found = {row["check"]: row["status"] for row in lines(capsys.readouterr().out)}
-    assert {name for name, status in found.items() if status == "FAIL"} == {"log", "secrets"}
-
-
 def test_folders_that_are_none(kairos, tmp_path):
     for command in (("log", "verify"), ("log", "stats"), ("view", "stats"), ("view", "rebuild")):
         code, _, err = kairos(*command, "--data", str(tmp_path / "none"))
@@ -494,49 +426,3 @@ def test_doctor_of_a_running_server(kairos):
     assert code == 0
     assert found["server"]["status"] == found["log"]["status"] == found["secrets"]["status"] == "OK"
     assert found["native core"]["status"] == "OK"
-
-
-# ------------------------------------------------------------------ completion
-
-
-def completed(words, tmp_path):
-    script = tmp_path / "completion.bash"
-    script.write_text(program("completion", "bash", cwd=tmp_path).stdout)
-    array = " ".join(f"'{word}'" for word in words)
-    found = subprocess.run(
-        ["bash", "--norc", "-c",
-         (f"source {script}; COMP_WORDS=({array}); COMP_CWORD={len(words) - 1}; _kairos; "
-          'printf "%s\\n" "${COMPREPLY[@]}"')],
-        capture_output=True, text=True, timeout=DEADLINE_S, check=True, cwd=tmp_path,
-    )  # fmt: skip
-    return found.stdout.split()
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["kairos", "pl"], {"plan"}),
-        (["kairos", "plan", ""], {"list", "show", "activate", "roll-back"}),
-        (["kairos", "decide", "a", "b", "--device", "t"], {"tablet", "tv"}),
-        (["kairos", "plan", "list", "--li"], {"--limit"}),
-        (["kairos", "completion", "f"], {"fish"}),
-        (["kairos", "import", "--map", "some"], {"some.yaml"}),
-        (["kairos", "import", "some"], {"some.yaml"}),
-    ],
-)
-def test_bash_completes(words, expected, tmp_path):
-    (tmp_path / "some.yaml").write_text("")
-    found = {word for word in completed(words, tmp_path) if not word.startswith("-h")}
-    if words[-1] == "":
-        assert expected <= found
-    else:
-        assert found == expected
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_accepted_by_their_shells(shell, tmp_path):
-    script = tmp_path / "script"
-    script.write_text(program("completion", shell, cwd=tmp_path).stdout)
-    assert "roll-back" in script.read_text()
-    if shutil.which(shell):
-        subprocess.run([shell, "-n", str(script)], check=True, timeout=DEADLINE_S)

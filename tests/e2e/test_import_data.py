@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 
 import pytest
-from e2e.test_command_line import program
+from e2e.command_program import program
 from kairos.v1 import event_pb2
 from kairos_native.engine_inspect import LogFrames
 from kairos_server.demo.datasets import RETAIL_FILE, retail_rows

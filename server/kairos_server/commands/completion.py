@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kairos_server.commands.arguments import examples_set
+from kairos_server.commands.parser import parser_of
 from kairos_server.exits import Exit
 
 SHELLS: Final = ("bash", "zsh", "fish")
@@ -55,8 +56,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Prints the script."""
-    from kairos_server.cli import parser_of  # noqa: PLC0415  # it stands above all commands
-
     places = list(places_of(parser_of(complete=True), ()))
     sys.stdout.write({"bash": bash, "zsh": zsh, "fish": fish}[parsed.shell](places))
     return Exit.OK

@@ -183,13 +183,14 @@ def _validate(
         documents=_messages(documents), prune=parsed.prune
     )
     answer = server.call(stub.ValidateDocuments, request)
-    places = {row.name: _shown(parsed.folder, row.where) for row in documents}
+    places: dict[str, str] = {row.name: _shown(parsed.folder, row.where) for row in documents}
     for index, row in enumerate(documents):
         places[f"documents[{index}]"] = places[row.name]
     for fault in answer.violations:
         output.message(fault)
         if output.text:
-            _fault_write(places.get(fault.document, fault.document), fault.path, fault.description)
+            where: str = places.get(fault.document) or fault.document
+            _fault_write(where, fault.path, fault.description)
     output.lines(f"warning: {warning}" for warning in answer.warnings)
     if not answer.valid:
         sys.stderr.write(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import msgspec
 
@@ -194,7 +194,7 @@ def source_open(name: str, *, json: bool) -> Source:
         head = raw.read(len(GZIP_MAGIC))
         stream = _again(raw, head)
         if head == GZIP_MAGIC:
-            stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]
+            stream = cast(IO[bytes], gzip.GzipFile(fileobj=stream))
         prefix = stream.read(PREFIX_SIZE)
         stream = _again(stream, prefix)
         size = Path(name).stat().st_size if name != STDIN else 0
