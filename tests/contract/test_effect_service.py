@@ -1,122 +1,17 @@
-"""The contract of kairos.v1.EffectService: handlers, delivery and engine, without a transport. Time
-stands still until a test moves it.
-"""
+"""The contract of kairos.v1.EffectService."""
 
 import asyncio
-import contextlib
-import json
-from types import SimpleNamespace
 
 import pytest
-from contract.desk import KEY, START_US, TENANT, Desk, desk
+from contract.desk import START_US, TENANT
+from contract.outbox import DONE, LOST, NOT_FOUND, SECOND, keys, lease_of, new, outbox
 from contract.transport import run
 from kairos.v1 import document_pb2, event_pb2
 from kairos.v1 import effect_service_pb2 as pb
-from kairos_server.delivery import Delivery, delivery_policy_read
+from kairos_server.delivery import delivery_policy_read
 from kairos_server.errors import Code, Refused
-from kairos_server.rpc.call import Call, Kind, MethodTable
-from kairos_server.rpc.effect_service import EffectService
-from unit.server_fakes import limits
+from kairos_server.rpc.call import Kind
 from unit.test_delivery_index import row
-
-SECOND = 1_000_000
-DONE, LOST, NOT_FOUND = 1, 2, 3
-POLICY = {
-    "kind": "policy", "id": "delivery", "attempts_max": 3, "backoff_s_min": 10,
-    "backoff_s_max": 10, "lease_s": 5,
-}  # fmt: skip
-
-
-class Outbox:
-    """EffectService on a desk."""
-
-    def __init__(self, server: Desk, folder, **bounds: int) -> None:
-        self.server = server
-        self.folder = folder
-        self.now_us = START_US
-        self.delivery = self.start(**bounds)
-
-    def start(
-        self, window_max: int = 1000, horizon_us: int = 60 * SECOND, quiet: tuple[int, ...] = ()
-    ) -> Delivery:
-        """Delivery without what the one before it knew."""
-        plans = self.server.plans
-
-        async def submit(pending):
-            await plans.submit(pending)
-            delivery.committed()
-
-        delivery = Delivery(
-            self.server.engine, submit, lambda: self.now_us,
-            lambda tenant: delivery_policy_read(plans.policy(tenant, "delivery")),
-            window_max=window_max, horizon_us=horizon_us, quiet=quiet,
-        )  # fmt: skip
-        service = EffectService(
-            self.server.engine, SimpleNamespace(submit=submit), delivery, plans, limits()
-        )
-        self.table = MethodTable(*service.methods())
-        self.delivery = delivery
-        return delivery
-
-    def request(self, name: str, **fields: object) -> Call:
-        return Call(
-            f"/kairos.v1.EffectService/{name}", {"x-api-key": KEY}, None, "192.0.2.1:1", self.now_us
-        )
-
-    async def call(self, name: str, **fields: object):
-        method = self.table[f"/kairos.v1.EffectService/{name}"]
-        request = getattr(pb, f"{name}Request")(**fields)
-        answer = await self.server.gate.unary(
-            method, request.SerializeToString(), self.request(name)
-        )
-        return getattr(pb, f"{name}Response").FromString(answer)
-
-    async def refusal(self, name: str, **fields: object) -> tuple[str, str, Code]:
-        with pytest.raises(Refused) as error:
-            await self.call(name, **fields)
-        return error.value.reason, error.value.field, error.value.code
-
-    async def enqueue(self, *effects: pb.NewEffect) -> list[str]:
-        answer = await self.call("EnqueueEffects", effects=effects)
-        return [effect.effect_id for effect in answer.effects]
-
-    async def lease(self, count: int = 100, **fields: object) -> list[pb.Effect]:
-        answer = await self.call("LeaseEffects", effect_count_max=count, **fields)
-        return list(answer.effects)
-
-    async def ack(self, *effects: pb.Effect) -> list[int]:
-        return list((await self.call("AckEffects", leases=map(lease_of, effects))).results)
-
-    async def fail(self, *effects: pb.Effect, **fields: object) -> list[int]:
-        failures = [pb.FailedEffect(lease=lease_of(effect), **fields) for effect in effects]
-        return list((await self.call("FailEffects", failures=failures)).results)
-
-    async def stats(self) -> pb.GetEffectStatsResponse:
-        return await self.call("GetEffectStats")
-
-
-def lease_of(effect: pb.Effect) -> pb.EffectLease:
-    return pb.EffectLease(effect_id=effect.effect_id, lease_token=effect.lease_token)
-
-
-def new(key: str, subject: str = "ann", **fields: object) -> pb.NewEffect:
-    action = event_pb2.Action(type=fields.pop("type", "mail"))
-    fields = {"action": action, "channel": event_pb2.CHANNEL_EMAIL, **fields}
-    return pb.NewEffect(idempotency_key=key, subject_id=subject, **fields)
-
-
-@contextlib.asynccontextmanager
-async def outbox(folder, *, policy: dict | None = None, **bounds: int):
-    async with desk(folder) as server:
-        body = json.dumps(POLICY if policy is None else policy)
-        await server.put(document_pb2.Document(body=body))
-        box = Outbox(server, folder, **bounds)
-        yield box
-        box.delivery.close()
-
-
-def keys(effects) -> list[str]:
-    return [effect.subject_id for effect in effects]
 
 
 def test_enqueue_lease_ack(tmp_path):
@@ -506,104 +401,5 @@ def test_effects_of_triggers(tmp_path):
             await box.ack(second)
             # The repeat of the event caused nothing.
             assert (await box.stats()).pending_count == 0
-
-    run(test())
-
-
-def test_order_none_and_rates(tmp_path):
-    policy = {
-        **POLICY, "channels": {"email": {"order": "none"}, "sms": {"per_second_max": 2}},
-    }  # fmt: skip
-
-    async def test():
-        async with outbox(tmp_path / "data", policy=policy) as box:
-            await box.enqueue(new("a"), new("b"))
-            assert len(await box.lease()) == 2
-            await box.enqueue(*(new(f"s{n}", f"s{n}", channel=4) for n in range(5)))
-            assert keys(await box.lease()) == ["s0", "s1"]
-            assert await box.lease() == []
-            box.now_us += SECOND // 2
-            assert keys(await box.lease()) == ["s2"]
-            box.now_us += 2 * SECOND
-            assert keys(await box.lease()) == ["s3", "s4"]
-
-    run(test())
-
-
-def test_a_backlog_larger_than_the_window(tmp_path):
-    async def test():
-        async with outbox(tmp_path / "data", window_max=50) as box:
-            await box.enqueue(*(new(f"k{n}", f"s{n % 30}") for n in range(900)))
-            done: dict[str, list[int]] = {}
-            count = 0
-            while handed := await box.lease(40):
-                assert len(box.delivery._tenant(TENANT).outbox.index.entries) < 50 + 1000
-                for effect in handed:
-                    number = int(effect.effect_id.split("-")[0])
-                    done.setdefault(effect.subject_id, []).append(number)
-                count += len(handed)
-                assert set(await box.ack(*handed)) == {DONE}
-            assert count == 900
-            assert all(numbers == sorted(numbers) for numbers in done.values())
-
-    run(test())
-
-
-def test_what_is_far_stays_in_the_view_and_keeps_its_order(tmp_path):
-    async def test():
-        async with outbox(tmp_path / "data", horizon_us=4 * SECOND) as box:
-            later = START_US + 100 * SECOND
-            await box.enqueue(new("far", "far", due_time_us=later), new("a"), new("b"))
-            (first,) = await box.lease()
-            assert await box.fail(first, retry_delay_us=50 * SECOND) == [DONE]
-            index = box.delivery._tenant(TENANT).outbox.index
-            assert not index.entries
-            await box.enqueue(new("c"), new("d", "bob"))
-            # The subject waits as a whole, also what comes later; others do not.
-            (other,) = await box.lease()
-            assert other.subject_id == "bob"
-            await box.ack(other)
-            box.now_us = START_US + 51 * SECOND
-            (again,) = await box.lease()
-            assert (again.effect_id, again.attempt) == (first.effect_id, 2)
-            await box.ack(again)
-            for _ in range(2):
-                (following,) = await box.lease()
-                assert following.subject_id == "ann"
-                await box.ack(following)
-            assert await box.lease() == []
-            box.now_us = later
-            assert keys(await box.lease()) == ["far"]
-
-    run(test())
-
-
-def test_nothing_is_sent_of_another_time(tmp_path):
-    async def test():
-        async with outbox(tmp_path / "data") as box:
-            await box.enqueue(new("a"))
-            box.delivery.close()
-            box.start(quiet=(TENANT,))
-            assert await box.lease() == []
-            (shown,) = (await box.call("ListEffects")).effects
-            answer = await box.call("DiscardEffects", effect_ids=[shown.effect_id])
-            assert answer.effect_count == 1
-
-    run(test())
-
-
-def test_policy_is_checked(tmp_path):
-    async def test():
-        async with desk(tmp_path / "data") as server:
-            for change in (
-                {"attempts_max": 0}, {"lease_s": 9999}, {"order": "random"},
-                {"channels": {"pigeon": {}}}, {"backoff_s_min": 20},
-                {"channels": {"sms": {"unknown": 1}}},
-            ):  # fmt: skip
-                body = json.dumps({**POLICY, **change})
-                error = await server.refusal(
-                    "PutDocument", document=document_pb2.Document(body=body)
-                )
-                assert error.reason == "DOCUMENT_INVALID", change
 
     run(test())

@@ -7,6 +7,7 @@ number within the subject.
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def main() -> None:
         try:
             work(folder, ledger)
         except (grpc.RpcError, OSError, ValueError):
-            time.sleep(0.05)
+            # There is no server until the test starts one.
+            threading.Event().wait(0.05)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Settlement:
 
 
 def may_fail(entry: Entry | None, row: EffectRow, token: str) -> bool:
-    """Returns whether the attempt of a token is not counted yet and nobody else holds the effect."""
+    """Returns whether a token's attempt is not counted yet and nobody else holds the effect."""
     if entry is not None and entry.state is EntryState.LEASED:
         return entry.token == token
     # After a start the leases of before are forgotten, but not what was tried.
