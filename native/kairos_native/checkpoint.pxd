@@ -18,7 +18,8 @@ cdef int32_t checkpoint_range(store_reader* reader, uint32_t database, bint whol
 cdef int32_t checkpoint_take(store_reader* reader, uint32_t database, bint whole,
                              unsigned char* key, uint32_t* key_size, output* chunk,
                              uint32_t* count) noexcept nogil
-# Copies the records of the members of groups, each group whole, so that its records are of one moment.
+# Copies the records of the members of groups, each group whole, so that its records are of one
+# moment.
 #   Shapes: key[511]: of the group in IDENTITIES to go on with; as in checkpoint_range
 cdef int32_t checkpoint_groups(store_reader* reader, unsigned char* key, uint32_t* key_size,
                                output* chunk, uint32_t* count) noexcept nogil

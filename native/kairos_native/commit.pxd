@@ -57,9 +57,9 @@ cdef inline uint64_t view_room(uint64_t record_count) noexcept nogil:
     return store_dirty_size(record_count, record_count * RECORD_PAGE_SIZE)
 
 
-# What so many links, accounts and lists of consents may dirty beside the records of subjects: a value
-# each, and for links a few entries of their own and, where they join or part groups, entries of their
-# members, of which there are not more than the links of all tenants connect.
+# What so many links, accounts and lists of consents may dirty beside the records of subjects: a
+# value each, and for links a few entries of their own and, where they join or part groups, entries
+# of their members, of which there are not more than the links of all tenants connect.
 cdef inline uint64_t beside_room(const apply_core* core, uint64_t count) noexcept nogil:
     cdef uint64_t links = count
     cdef uint32_t i

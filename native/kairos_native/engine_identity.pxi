@@ -107,8 +107,8 @@ cdef class _EngineIdentity(_EngineEffects):
         finally:
             store_read_end(self.reader.reader)
 
-    # (id, left (type, identifier), right, method, confidence, evidence, time, left hash, right hash);
-    # None where there is no such link.
+    # (id, left (type, identifier), right, method, confidence, evidence, time, left hash, right
+    # hash); None where there is no such link.
     cdef object link_of(self, const identity_source* source, uint64_t link_id):
         cdef uint8_t link[IDENTITY_LINK_SIZE_MAX]
         cdef kairos_link head

@@ -1,6 +1,7 @@
-# The history of consents: what each event with consents said, and where that came from. One entry of
-# STORE_HISTORY for each such event: prefix, subject, log sequence -> kairos_stored, history_entry,
-# source, policy version, and for each consent its purpose behind status and size (a byte each).
+# The history of consents: what each event with consents said, and where that came from. One entry
+# of STORE_HISTORY for each such event: prefix, subject, log sequence -> kairos_stored,
+# history_entry, source, policy version, and for each consent its purpose behind status and size (a
+# byte each).
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from kairos_native.plan cimport plan
 from kairos_native.store cimport store
@@ -23,7 +24,8 @@ cdef struct history_entry:
 
 # Keeps what the event says of consents. The attributes `consent_source` and `policy_version` tell
 # where it was said and under which text.
-#   Cost:   one put for an event with consents, nothing for any other; the same again changes nothing
+#   Cost:   one put for an event with consents, nothing for any other; the same again changes
+#           nothing
 #   Errors: STATUS_STORE_ERROR
 cdef int32_t history_keep(store* view, uint16_t partition, uint32_t tenant,
                           const uint8_t* subject_id, uint64_t sequence, int64_t occurred_us,

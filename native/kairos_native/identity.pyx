@@ -80,8 +80,8 @@ cdef int32_t group_read(const identity_source* source, const uint8_t* group_id,
     cdef store_value value
     cdef size_t size
     cdef uint32_t i
-    cdef int32_t status = identity_get(source, key, identity_key(source, IDENTITY_GROUP, group_id, key),
-                                    &value)
+    cdef uint32_t key_size = identity_key(source, IDENTITY_GROUP, group_id, key)
+    cdef int32_t status = identity_get(source, key, key_size, &value)
     if status != STATUS_OK:
         return STATUS_RECORD_CORRUPT if status == STATUS_STORE_NOT_FOUND else status
     size = value.size - STORED_SIZE
@@ -139,7 +139,8 @@ cdef int32_t identity_group_write(const identity_source* source,
                      IDENTITY_HEAD_SIZE + members + links)
 
 
-cdef int32_t identity_group_remove(const identity_source* source, const uint8_t* group_id) noexcept nogil:
+cdef int32_t identity_group_remove(const identity_source* source,
+                                   const uint8_t* group_id) noexcept nogil:
     cdef uint8_t key[IDENTITY_KEY_SIZE_MAX]
     return identity_put(source, key, identity_key(source, IDENTITY_GROUP, group_id, key), NULL, 0)
 

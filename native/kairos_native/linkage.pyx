@@ -1,5 +1,5 @@
-# Contract in linkage.pxd. A group is one value of at most 5.6 KiB, so that union and split are loops
-# in memory; the texts of links stand apart and are written once.
+# Contract in linkage.pxd. A group is one value of at most 5.6 KiB, so that union and split are
+# loops in memory; the texts of links stand apart and are written once.
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
 

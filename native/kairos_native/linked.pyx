@@ -142,8 +142,10 @@ cdef int32_t link_apply(apply_core* core, const identity_source* source, const u
     cdef tenant_state* tenant = &core.tenants[source.tenant]
     cdef identity_group group
     cdef kairos_link head
-    cdef uint32_t unique = tenant.active.header.identity_unique_types if tenant.active != NULL else 0
+    cdef uint32_t unique = 0
     cdef int32_t status
+    if tenant.active != NULL:
+        unique = tenant.active.header.identity_unique_types
     memcpy(&head, link, sizeof(head))
     status = images_keep(core, source, head.left_id)
     if status == STATUS_OK:

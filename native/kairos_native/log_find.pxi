@@ -1,9 +1,10 @@
 # One record of the log by its sequence. Part of log.pyx.
 #
 # No index is kept: records are found by bisection. A segment's frames bear its salt in their
-# checksums, so that a frame is known wherever it stands, and nothing else passes for one (layout.h);
-# and sequences grow with offsets nearly evenly, so that a guess between two known places is mostly
-# right. An index would cost memory for every segment, and reading whole segments after each start.
+# checksums, so that a frame is known wherever it stands, and nothing else passes for one
+# (layout.h); and sequences grow with offsets nearly evenly, so that a guess between two known
+# places is mostly right. An index would cost memory for every segment, and reading whole segments
+# after each start.
 
 cdef enum:
     FIND_READ_SIZE = 32768
@@ -89,8 +90,8 @@ cdef int32_t find_open(log_finder* finder, uint64_t sequence) noexcept nogil:
     return STATUS_OK
 
 
-# Makes the bytes from `offset` on, `size` of them or up to the file's end, stand in memory. What was
-# read before is used where it holds them: the log only grows, and its frames never change.
+# Makes the bytes from `offset` on, `size` of them or up to the file's end, stand in memory. What
+# was read before is used where it holds them: the log only grows, and its frames never change.
 cdef int32_t find_read(log_finder* finder, uint64_t offset, uint64_t size) noexcept nogil:
     cdef uint8_t* grown
     cdef ssize_t count

@@ -1,12 +1,12 @@
-# Entries of the view as they were before a link, or the removal of one, changed what they mean: kept
-# while a checkpoint is being taken. Why a checkpoint needs them: docs/adr/0019-identities.md.
+# Entries of the view as they were before a link, or the removal of one, changed what they mean:
+# kept while a checkpoint is being taken. Why a checkpoint needs them: docs/adr/0019-identities.md.
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from kairos_native.view cimport output
 
 
-# Each entry stands behind the sequence of the log record that changed it (uint64), its database, and
-# the sizes of key and value (uint32 each).
+# Each entry stands behind the sequence of the log record that changed it (uint64), its database,
+# and the sizes of key and value (uint32 each).
 cdef struct preimages:
     output entries
     int32_t taken               # 1: a checkpoint is being taken

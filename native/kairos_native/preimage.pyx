@@ -1,5 +1,5 @@
-# Contract in preimage.pxd. Two threads meet here only while a checkpoint is being taken, for the time
-# of one copy.
+# Contract in preimage.pxd. Two threads meet here only while a checkpoint is being taken, for the
+# time of one copy.
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc

@@ -51,8 +51,8 @@ cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier
                          const uint8_t* identifier, uint32_t identifier_size, tenant_state* state,
                          uint64_t* applied_sequence, kairos_record** record, uint32_t* stored_size,
                          wire_fault* fault) noexcept nogil
-# The record that stands for the subject's whole group, which reader_load has gathered; `record` itself
-# for a subject that is not linked.
+# The record that stands for the subject's whole group, which reader_load has gathered; `record`
+# itself for a subject that is not linked.
 #   Owns: valid until the next reader_load
 cdef kairos_record* reader_group(reader_core* core, const plan* image,
                                  kairos_record* record) noexcept nogil

@@ -1,7 +1,7 @@
-# Contract in recent.pxd. ENTRY_RECENT: value_bits = sequence of the newest event; time_us = distances
-# noted so far; text = a ring of uint32 distances, each from one event to the one before, 0: farther
-# than that. The ring has one of three sizes, so that the many subjects with few events pay little,
-# and one that grows was never full before, so that it grows in order.
+# Contract in recent.pxd. ENTRY_RECENT: value_bits = sequence of the newest event; time_us =
+# distances noted so far; text = a ring of uint32 distances, each from one event to the one before,
+# 0: farther than that. The ring has one of three sizes, so that the many subjects with few events
+# pay little, and one that grows was never full before, so that it grows in order.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 from kairos_native.layout cimport *

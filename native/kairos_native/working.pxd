@@ -28,7 +28,8 @@ cdef struct working_set:
 
 cdef int32_t working_open(working_set* records) noexcept nogil
 cdef void working_close(working_set* records) noexcept nogil
-# True when one more record of the log may not fit, with all subjects that it can touch: flush first.
+# True when one more record of the log may not fit, with all subjects that it can touch: flush
+# first.
 cdef bint working_full(const working_set* records) noexcept nogil
 # Finds the place of a subject, or takes a new one.
 #   Bounds: not when working_full
