@@ -24,11 +24,14 @@ class Asked:
 
 @dataclass
 class Script:
-    """Answers in order: bytes, a Refused, a bare status code, or an event to wait for."""
+    """Answers in order: bytes, a Refused, a bare status code, or an event to wait for; `only` names
+    the method that they are for, others are answered with an empty message.
+    """
 
     answers: list = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     address: str = ""
+    only: str = ""
 
     def answer(self, method, request, context):
         self.asked.append(
@@ -39,7 +42,8 @@ class Script:
                 context.time_remaining(),
             )
         )
-        answer = self.answers.pop(0) if self.answers else b""
+        meant = method.endswith(self.only)
+        answer = self.answers.pop(0) if self.answers and meant else b""
         if isinstance(answer, threading.Event):
             answer.wait(30)
             return b""
@@ -71,9 +75,9 @@ class _Handler(grpc.GenericRpcHandler):
 
 
 @contextlib.contextmanager
-def scripted(*answers):
+def scripted(*answers, only=""):
     """Serves on a free port of this machine."""
-    script = Script(list(answers))
+    script = Script(list(answers), only=only)
     server = grpc.server(ThreadPoolExecutor(4), [_Handler(script)])
     script.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()

@@ -1,13 +1,16 @@
 """The worker of effects: what it leases, and what it says became of each."""
 
+import asyncio
 import threading
 
 import kairos
+import pytest
 from client.scripted_server import scripted
 from kairos.v1 import effect_service_pb2
 
 KEY = "kairos_test"
 SERVICE = "/kairos.v1.EffectService"
+LEASE = "LeaseEffects"
 
 
 def leased(*names):
@@ -17,7 +20,7 @@ def leased(*names):
     return answer.SerializeToString()
 
 
-def worked(script, handle, stop_after, **options):
+def worked(script, handle, stop_after, kind="blocking", **options):
     """Runs a worker until `stop_after` calls of `handle` have ended."""
     count = 0
     lock = threading.Lock()
@@ -32,9 +35,25 @@ def worked(script, handle, stop_after, **options):
                 if count == stop_after:
                     worker.stop()
 
+    async def awaited(effect):
+        await asyncio.to_thread(counted, effect)
+
+    async def run():
+        nonlocal worker
+        async with kairos.aio.Client(script.address, KEY) as client:
+            worker = kairos.aio.EffectWorker(client, awaited, **options)
+            await asyncio.wait_for(worker.run(), 60)
+
+    worker = None
+    if kind == "asynchronous":
+        asyncio.run(run())
+        return
     with kairos.Client(script.address, KEY) as client:
         worker = kairos.EffectWorker(client, counted, **options)
         worker.run()
+
+
+both = pytest.mark.parametrize("kind", ["blocking", "asynchronous"])
 
 
 def asked(script, method, request):
@@ -45,7 +64,8 @@ def asked(script, method, request):
     ]
 
 
-def test_what_a_handler_returns_or_raises_is_told():
+@both
+def test_what_a_handler_returns_or_raises_is_told(kind):
     def handle(effect):
         if effect.effect_id == "later":
             raise kairos.TryLater("busy", 1.5)
@@ -54,9 +74,9 @@ def test_what_a_handler_returns_or_raises_is_told():
         if effect.effect_id == "broken":
             raise ZeroDivisionError("of ada@example.com")
 
-    with scripted(leased("done", "later", "never", "broken")) as script:
+    with scripted(leased("done", "later", "never", "broken"), only=LEASE) as script:
         options = {"worker_id": "w1", "channels": ["email"], "action_types": ["send"]}
-        worked(script, handle, 4, concurrency=4, lease_s=20.0, **options)
+        worked(script, handle, 4, kind, concurrency=4, lease_s=20.0, **options)
         lease = asked(script, "LeaseEffects", effect_service_pb2.LeaseEffectsRequest)[0]
         assert (lease.worker_id, lease.effect_count_max, lease.lease_us) == ("w1", 4, 20_000_000)
         assert (list(lease.channels), list(lease.action_types)) == ([3], ["send"])
@@ -74,20 +94,22 @@ def test_what_a_handler_returns_or_raises_is_told():
         }
 
 
-def test_leases_of_long_work_are_extended():
+@both
+def test_leases_of_long_work_are_extended(kind):
     held = threading.Event()
 
     def handle(effect):
         while not asked(script, "ExtendLeases", effect_service_pb2.ExtendLeasesRequest):
             held.wait(0.001)
 
-    with scripted(leased("long")) as script:
-        worked(script, handle, 1, lease_s=0.03)
+    with scripted(leased("long"), only=LEASE) as script:
+        worked(script, handle, 1, kind, lease_s=0.03)
         extended = asked(script, "ExtendLeases", effect_service_pb2.ExtendLeasesRequest)[0]
         assert [one.effect_id for one in extended.leases] == ["long"]
 
 
-def test_no_more_is_leased_than_is_worked_on():
+@both
+def test_no_more_is_leased_than_is_worked_on(kind):
     most = running = 0
     lock = threading.Lock()
 
@@ -99,8 +121,8 @@ def test_no_more_is_leased_than_is_worked_on():
         with lock:
             running -= 1
 
-    with scripted(leased("a", "b"), b"", b"", leased("c"), b"") as script:
-        worked(script, handle, 3, concurrency=2)
+    with scripted(leased("a", "b"), b"", b"", leased("c"), only=LEASE) as script:
+        worked(script, handle, 3, kind, concurrency=2)
         requests = asked(script, "LeaseEffects", effect_service_pb2.LeaseEffectsRequest)
         assert all(1 <= one.effect_count_max <= 2 for one in requests)
         assert most <= 2

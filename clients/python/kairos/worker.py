@@ -59,12 +59,7 @@ class EffectWorker:
     ) -> None:
         self._service = client.effect_service
         self._handle = handle
-        self._request: dict[str, Any] = {
-            "worker_id": worker_id,
-            "channels": [enum_of(event_pb2.Channel, "CHANNEL", name) for name in channels],
-            "action_types": list(action_types),
-            "lease_us": int(lease_s * 1e6),
-        }
+        self._request = lease_request(worker_id, channels, action_types, lease_s)
         self._concurrency = concurrency
         self._lease_s = lease_s
         self._changed = threading.Condition()
@@ -93,7 +88,7 @@ class EffectWorker:
                     continue
                 for effect in effects:
                     with self._changed:
-                        self._running[effect.effect_id] = _lease_of(effect)
+                        self._running[effect.effect_id] = lease_of(effect)
                     pool.submit(self._work, effect)
         with self._changed:
             self._ended = True
@@ -123,11 +118,9 @@ class EffectWorker:
     def _work(self, effect: Effect) -> None:
         try:
             failure = self._attempt(effect)
-            lease = _lease_of(effect)
             if failure is None:
-                self._service.ack_effects(leases=[lease])
+                self._service.ack_effects(leases=[lease_of(effect)])
             else:
-                failure.lease.CopyFrom(lease)
                 self._service.fail_effects(failures=[failure])
         except KairosError as error:
             # The lease ends by itself, and the effect is handed out again.
@@ -140,15 +133,8 @@ class EffectWorker:
     def _attempt(self, effect: Effect) -> effect_service_pb2.FailedEffect | None:
         try:
             self._handle(effect)
-        except GiveUp as error:
-            return effect_service_pb2.FailedEffect(reason=_reason(error), permanent=True)
-        except TryLater as error:
-            delay_us = int(error.seconds * 1e6)
-            return effect_service_pb2.FailedEffect(reason=_reason(error), retry_delay_us=delay_us)
         except Exception as error:
-            _LOG.exception("handler failed for %s", effect.effect_id)
-            # Its text may hold personal data; its kind does not.
-            return effect_service_pb2.FailedEffect(reason=type(error).__name__)
+            return failure_of(effect, error)
         return None
 
     def _extend(self) -> None:
@@ -170,11 +156,35 @@ class EffectWorker:
             self._changed.wait_for(lambda: self._stopping, seconds)
 
 
-def _lease_of(effect: Effect) -> effect_service_pb2.EffectLease:
+def lease_of(effect: Effect) -> effect_service_pb2.EffectLease:
+    """Returns what names the lease of an effect that was handed out."""
     return effect_service_pb2.EffectLease(
         effect_id=effect.effect_id, lease_token=effect.lease_token
     )
 
 
-def _reason(error: Exception) -> str:
-    return str(error).encode()[:REASON_SIZE_MAX].decode(errors="ignore")
+def failure_of(effect: Effect, error: Exception) -> effect_service_pb2.FailedEffect:
+    """Returns what to tell of an attempt that raised. Call it where the error is handled."""
+    failed = effect_service_pb2.FailedEffect(lease=lease_of(effect))
+    if isinstance(error, GiveUp | TryLater):
+        failed.reason = str(error).encode()[:REASON_SIZE_MAX].decode(errors="ignore")
+    else:
+        # Its text may hold personal data; its kind does not.
+        failed.reason = type(error).__name__
+        _LOG.exception("handler failed for %s", effect.effect_id)
+    failed.permanent = isinstance(error, GiveUp)
+    if isinstance(error, TryLater):
+        failed.retry_delay_us = int(error.seconds * 1e6)
+    return failed
+
+
+def lease_request(
+    worker_id: str, channels: Iterable[str], action_types: Iterable[str], lease_s: float
+) -> dict[str, Any]:
+    """Returns the fields of each request for effects. Errors: ValueError for an unknown channel."""
+    return {
+        "worker_id": worker_id,
+        "channels": [enum_of(event_pb2.Channel, "CHANNEL", name) for name in channels],
+        "action_types": list(action_types),
+        "lease_us": int(lease_s * 1e6),
+    }

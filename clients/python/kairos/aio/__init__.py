@@ -2,5 +2,6 @@
 
 from kairos.aio.client import Client
 from kairos.aio.producer import Producer
+from kairos.aio.worker import EffectWorker
 
-__all__ = ["Client", "Producer"]
+__all__ = ["Client", "EffectWorker", "Producer"]
