@@ -963,7 +963,8 @@ class EffectService:
         attempt. Waits up to `wait_us` for the first one. Never hands out an effect while an earlier
         one of the same subject is due and neither acknowledged nor given up, unless the policy of
         its channel says `order: none`. Not idempotent: an answer that is lost leaves leases that
-        end by themselves. Errors: INVALID_ARGUMENT (FIELD_INVALID).
+        end by themselves. In a tenant that runs on event time nothing is ever handed out. Errors:
+        INVALID_ARGUMENT (FIELD_INVALID).
         """
         made = requested(
             effect_service_pb2.LeaseEffectsRequest,
