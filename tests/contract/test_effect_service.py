@@ -284,6 +284,7 @@ def test_stream_keeps_its_number_in_flight(tmp_path):
 
             call = box.request("StreamEffects")
             answers = box.server.gate.stream(method, requests(), call)
+            assert await anext(answers) == b""
             seen: list[str] = []
             while len(seen) < 5:
                 answer = pb.StreamEffectsResponse.FromString(await anext(answers))

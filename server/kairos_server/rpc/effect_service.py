@@ -124,6 +124,8 @@ class EffectService:
         choice = read.choice_read(message.channels, message.action_types)
         lease_us = read.lease_us_read(message.lease_us)
         in_flight: list[Handed] = []
+        # Tells the worker, and everything between, that the stream is open.
+        yield effects.StreamEffectsResponse().SerializeToString()
         while not self._delivery.closed:
             in_flight = self._delivery.in_flight(call.tenant, in_flight)
             room = most - len(in_flight)

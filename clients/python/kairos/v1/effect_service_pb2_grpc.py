@@ -136,7 +136,8 @@ class EffectServiceServicer(object):
     def StreamEffects(self, request, context):
         """Hands out effects as LeaseEffects does, for as long as the worker stays, and no more than
         `in_flight_count_max` that are not finished yet. Effects are acknowledged, failed and extended
-        with the other calls, on any connection. The stream ends with UNAVAILABLE (DRAINING), or when
+        with the other calls, on any connection. The first answer is empty and comes at once: the stream
+        is open. The stream ends with UNAVAILABLE (DRAINING), or when
         the connection has reached its age; leases outlive it.
         Errors: INVALID_ARGUMENT (FIELD_INVALID).
         """
