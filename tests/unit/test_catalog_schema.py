@@ -1,6 +1,8 @@
 """The schema document: old forms keep their meaning, new ones are checked and reach the image."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from kairos_server.catalog import Catalog, DocumentInput, DocumentsRefused, build_image
@@ -29,6 +31,15 @@ def refused(*bodies: dict) -> list[tuple[str, str]]:
 
 def fields_of(model: object) -> dict[str, tuple[FieldType, int]]:
     return {f.name: (f.type, f.flags) for f in model.event_fields[len(EVENT_FIELDS) :]}
+
+
+def test_the_fuller_schema_of_the_guide_compiles(root: Path) -> None:
+    """Marked yml: the guide's other documents are compiled together, and a tenant has one schema."""
+    guide = (root / "docs" / "guides" / "documents.md").read_text()
+    (body,) = re.findall(r"```yml\n(.*?)```", guide, re.DOTALL)
+    applied = Catalog.from_documents(1, {}).apply([DocumentInput(body)], [], "", "", 0)
+    assert applied.model.intake.query_names == ("q", "page")
+    assert build_image(applied.model)
 
 
 def test_an_old_schema_asks_for_nothing() -> None:
