@@ -34,7 +34,7 @@ def fields_of(model: object) -> dict[str, tuple[FieldType, int]]:
 
 
 def test_the_fuller_schema_of_the_guide_compiles(root: Path) -> None:
-    """Marked yml: the guide's other documents are compiled together, and a tenant has one schema."""
+    """It is marked yml: the others are compiled together, and a tenant has one schema."""
     guide = (root / "docs" / "guides" / "documents.md").read_text()
     (body,) = re.findall(r"```yml\n(.*?)```", guide, re.DOTALL)
     applied = Catalog.from_documents(1, {}).apply([DocumentInput(body)], [], "", "", 0)
