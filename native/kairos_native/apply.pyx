@@ -24,7 +24,7 @@ from kairos_native.tick cimport apply_tick, tick_expect
 from kairos_native.working cimport *
 
 cdef enum:
-    # longer than ids are looked for, so that a replayed transaction finds what it found the first time
+    # longer than ids are looked for, so that a replayed transaction finds what it found first
     DEDUPE_KEEP_DAYS = 10
 
 cdef int64_t DAY_US = 86400000000

@@ -306,6 +306,11 @@ cdef class _EngineCalls(_EngineIdentity):
             "missed": self.reader.normal.agents.missed_count,
         }
 
+    def figures(self):
+        found = _EngineInspection.figures(self)
+        found.update({f"user_agents_{name}": count for name, count in self.agent_figures().items()})
+        return found
+
 
 cdef bytes image_meta(const plan* image):
     cdef const kairos_section* section = (

@@ -24,7 +24,7 @@ class LogFrames:
     the two from real damage, and cuts them.
     """
 
-    def __new__(cls, folder: str, sequence: int = 0, partition: int = 0) -> "LogFrames":
+    def __new__(cls, folder: str, sequence: int = 0, partition: int = 0) -> LogFrames:
         """Errors: LogDamaged when the folder cannot be opened."""
     def read(self, count: int = ...) -> list[tuple[int, int, int, int, int, bytes]]:
         """The next frames: (sequence, kind, tenant, occurred_us, received_us, payload); empty after

@@ -76,8 +76,8 @@ cdef log_finder* log_finder_new(const char* folder, uint16_t partition) noexcept
 cdef void log_finder_free(log_finder* finder) noexcept nogil
 # Returns one verified, durable frame; valid until the next call.
 #   Cost:   about four reads of 32 KiB, fewer for neighbours; no index
-#   Errors: STATUS_LOG_END: the log has no such record (any more); STATUS_LOG_IO, STATUS_LOG_CORRUPT,
-#           STATUS_NO_MEMORY
+#   Errors: STATUS_LOG_END: the log has no such record (any more); STATUS_LOG_IO,
+#           STATUS_LOG_CORRUPT, STATUS_NO_MEMORY
 cdef int32_t log_find(log_finder* finder, uint64_t sequence, const kairos_frame** frame,
                       const uint8_t** payload) noexcept nogil
 # Bytes written since open, number of fdatasync calls and their total time in ns, segments in the

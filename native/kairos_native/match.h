@@ -66,7 +66,8 @@ MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *i
     if (gated) {
         for (uint32_t b = index->gated_first / 512; b < blocks; b++) {
             uint64_t any = 0;
-            for (uint32_t w = 0; w < MATCH_BLOCK_WORDS; w++) any |= words[b * MATCH_BLOCK_WORDS + w];
+            const uint64_t *block = words + b * MATCH_BLOCK_WORDS;
+            for (uint32_t w = 0; w < MATCH_BLOCK_WORDS; w++) any |= block[w];
             if (!any) scene->live[b / 64] &= ~(1ull << (b % 64));
         }
     }
@@ -116,9 +117,9 @@ static inline int match_residual_holds(const match_tables *t, const kairos_conju
     return 1;
 }
 
-/* Survivors are handled in chunks: positions first; then all conjunctions that have residual leaves,
- * all their leaves and all operands are on their way before the first one is needed, so that cache
- * misses overlap (a quarter of the time where every threshold is distinct). */
+/* Survivors are handled in chunks: positions first; then all conjunctions that have residual
+ * leaves, all their leaves and all operands are on their way before the first one is needed, so
+ * that cache misses overlap (a quarter of the time where every threshold is distinct). */
 enum { MATCH_CHUNK = 256 };
 
 typedef struct match_chunk {
@@ -177,7 +178,8 @@ static inline void match_chunk_check(const match_tables *t, const kairos_conjunc
     }
     for (uint32_t i = 0; i < chunk->count; i++) {
         chunk->positions[kept] = chunk->positions[i];
-        kept += (uint32_t)match_residual_holds(t, conjunctions + chunk->positions[i], values, scene);
+        kept += (uint32_t)match_residual_holds(t, conjunctions + chunk->positions[i], values,
+                                               scene);
     }
     chunk->count = kept;
 }

@@ -94,8 +94,12 @@ METRICS: Final = (
     _row("timer_lag_seconds", "gauge", "How long the timer that is due longest has waited."),
     # Identities
     _row("links_made", "counter", "Links made between identifiers since the start."),
-    _row("links_refused", "counter", "Links that events asked for and the policy or the bounds of a "
-         "group refused, since the start."),
+    _row("links_refused", "counter", "Links that events asked for and the policy or the bounds of "
+         "a group refused, since the start."),
+    # Normalisation
+    _row("user_agents_known", "gauge", "User agents in the table that ingest looks them up in."),
+    _row("user_agents_found", "counter", "Look-ups of a user agent that were answered."),
+    _row("user_agents_missed", "counter", "Look-ups of a user agent that was not known yet."),
     # Effects
     _row("effects_emitted", "counter", "Effects written to the outbox since the start."),
     _row("effects_acked", "counter", "Effects acknowledged by workers."),
@@ -154,6 +158,9 @@ FIGURES: Final = (
             "timers_refused",
             "links_made",
             "links_refused",
+            "user_agents_known",
+            "user_agents_found",
+            "user_agents_missed",
             "effects_emitted",
             "effects_acked",
             "effects_failed",

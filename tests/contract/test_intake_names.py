@@ -21,12 +21,12 @@ def test_derived_names_are_in_the_core_s_order(root: Path) -> None:
     listed = re.search(r"KAIROS_INTAKE_NAMES\[INTAKE_FIELD_COUNT\] = \{(.*?)\}", text, re.DOTALL)
     assert listed is not None
     assert re.findall(r'"(\w+)"', listed[1]) == list(DERIVED_FIELDS)
-    numbers = enum_of((folder / "layout.h").read_text(), "INTAKE_")
+    numbers = enum_of((folder / "layout_plan.h").read_text(), "INTAKE_")
     assert [numbers[name.upper()] for name in DERIVED_FIELDS] == list(range(len(DERIVED_FIELDS)))
 
 
 def test_flags_are_the_same(root: Path) -> None:
-    text = (root / "native" / "kairos_native" / "layout.h").read_text()
+    text = (root / "native" / "kairos_native" / "layout_plan.h").read_text()
     flags = re.search(r"enum kairos_intake_flag \{(.*?)\};", text, re.DOTALL)
     assert flags is not None
     assert enum_of(flags[1], "INTAKE_") == {flag.name: flag.value for flag in IntakeFlag}

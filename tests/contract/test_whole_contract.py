@@ -128,7 +128,7 @@ def test_a_contract_test_calls_it(method):
 
 @named
 def test_it_has_a_path_for_rest_and_a_comment(method):
-    proto = ROOT / "proto" / f"{method.file.name}"
+    proto = ROOT / "proto" / f"{method.containing_service.file.name}"
     text = proto.read_text()
     found = re.search(rf"((?:^  //.*\n)+)  rpc {method.name}\(", text, re.MULTILINE)
     assert found, method.full_name

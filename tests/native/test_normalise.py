@@ -37,7 +37,8 @@ def refusal(engine: Engine, one: event_pb2.Event) -> tuple[str, str, str]:
 def test_what_is_derived(tmp_path: Path) -> None:
     engine = learned(tmp_path, {"normalise": ALL})
     one = event(
-        url="https://me@Shop.example:443/a/../b?utm_source=News&utm_medium=e-mail&utm_campaign=a%20b"
+        url="https://me@Shop.example:443/a/../b?utm_source=News&utm_medium=e-mail"
+        "&utm_campaign=a%20b"
         "&utm_term=x&utm_content=y&utm_source=second&q=1#f",
         referrer="https://www.google.de/",
         user_agent=CHROME.decode(),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kairos_server.catalog import image as image_module
+from kairos_server.catalog import image_bytes
 from kairos_server.catalog import image_tables as tables
 from kairos_server.catalog.image import build_image
 from kairos_server.catalog.model import (
@@ -133,9 +133,9 @@ def sealed(data: bytes | bytearray) -> bytes:
 
 def section(image: bytes, name: str) -> np.ndarray:
     """A writable copy of a section, read by this file's own arithmetic."""
-    number = [n for n, _ in image_module.SECTIONS].index(name)
+    number = [n for n, _ in image_bytes.SECTIONS].index(name)
     offset, count, size = struct.unpack_from("<QII", image, HEADER_SIZE + 16 * number)
-    dtype = image_module.SECTIONS[number][1]
+    dtype = image_bytes.SECTIONS[number][1]
     assert dtype.itemsize == size and offset % 64 == 0
     return np.frombuffer(image[offset : offset + count * size], dtype=dtype)
 
@@ -149,10 +149,10 @@ def test_structs_mirror_the_compiler() -> None:
 
 
 def test_sections_stand_in_the_order_of_the_header(root: Path) -> None:
-    text = (root / "native/kairos_native/layout.h").read_text()
+    text = (root / "native/kairos_native/layout_plan.h").read_text()
     numbers = {name.lower(): int(n) for name, n in re.findall(r"SECTION_(\w+) = (\d+)", text)}
-    assert numbers.pop("count") == len(image_module.SECTIONS)
-    assert numbers == {name: i for i, (name, _) in enumerate(image_module.SECTIONS)}
+    assert numbers.pop("count") == len(image_bytes.SECTIONS)
+    assert numbers == {name: i for i, (name, _) in enumerate(image_bytes.SECTIONS)}
 
 
 @settings(max_examples=100, deadline=None)
@@ -286,7 +286,7 @@ def test_mutants_are_refused_or_behave(full: bytes) -> None:
     """
     rng = random.Random(2)
     refused = accepted = 0
-    names = [name for name, _ in image_module.SECTIONS]
+    names = [name for name, _ in image_bytes.SECTIONS]
     spans = [(48, HEADER_SIZE + 16 * len(names))]
     for i, name in enumerate(names):
         offset, count, size = struct.unpack_from("<QII", full, HEADER_SIZE + 16 * i)
@@ -328,9 +328,9 @@ def test_random_damage_is_refused_or_behaves(full: bytes) -> None:
 
 
 def replaced(image: bytes, name: str, element: int, **fields: int) -> bytes:
-    number = [n for n, _ in image_module.SECTIONS].index(name)
+    number = [n for n, _ in image_bytes.SECTIONS].index(name)
     (offset,) = struct.unpack_from("<Q", image, HEADER_SIZE + 16 * number)
-    dtype = image_module.SECTIONS[number][1]
+    dtype = image_bytes.SECTIONS[number][1]
     data = bytearray(image)
     view = np.frombuffer(data, dtype=dtype, count=element + 1, offset=offset)
     for field, value in fields.items():

@@ -19,6 +19,15 @@ DECLARATION = re.compile(
 )
 
 
+PART = re.compile(r'^#include "(layout_\w+\.h)"$', re.MULTILINE)
+
+
+def layout_text() -> str:
+    """Returns layout.h with its parts in their places."""
+    header = (NATIVE / "layout.h").read_text()
+    return PART.sub(lambda part: (NATIVE / part[1]).read_text(), header)
+
+
 def layout_pxd(header: str) -> str:
     """Returns the text of layout.pxd for the text of layout.h."""
     blocks = []
@@ -40,6 +49,6 @@ def layout_pxd(header: str) -> str:
 
 
 if __name__ == "__main__":
-    text = layout_pxd((NATIVE / "layout.h").read_text())
+    text = layout_pxd(layout_text())
     (NATIVE / "layout.pxd").write_text(text)
     sys.stdout.write(f"layout.pxd: {len(text.splitlines())} lines\n")

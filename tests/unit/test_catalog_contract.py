@@ -7,12 +7,13 @@ from typing import Any
 from kairos.v1 import event_pb2
 from kairos_server.catalog import limits, model, schema
 from kairos_server.catalog.model import Duration, Time
+from tidy.layout_pxd import layout_text
 
 NATIVE = Path(__file__).resolve().parents[2] / "native" / "kairos_native"
 
 
 def enum_values(name: str) -> dict[str, int]:
-    body = re.search(rf"enum {name} \{{(.*?)\}};", (NATIVE / "layout.h").read_text(), re.DOTALL)
+    body = re.search(rf"enum {name} \{{(.*?)\}};", layout_text(), re.DOTALL)
     assert body is not None
     code = re.sub(r"/\*.*?\*/", "", body[1], flags=re.DOTALL)
     return {key: int(value) for key, value in re.findall(r"([A-Z_]+) = (\d+)", code)}

@@ -1,5 +1,5 @@
-"""The policy `identity`: which identifiers of an event link its subject, and which kinds a person has
-only one of. Meaning in docs/guides/identity.md.
+"""The policy `identity`: which identifiers of an event link its subject, and which kinds a person
+has only one of. Meaning in docs/guides/identity.md.
 """
 
 from collections.abc import Iterable, Mapping

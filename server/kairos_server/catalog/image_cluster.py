@@ -68,7 +68,7 @@ def cluster(
 def _choose(
     columns: Sequence[Column], truths: Sequence[Truth | None], count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns, by conjunction: whether its access column has no rows; column, kind, place, share."""
+    """Returns by conjunction: whether its access column has no rows; column, kind, place, share."""
     gated = np.zeros(count, dtype=bool)
     column = np.full(count, len(columns), dtype=np.int64)
     kind, place = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)

@@ -186,7 +186,7 @@ POLICY_KEYS: Final[Mapping[str, Mapping[str, JsonSchema]]] = {
     },
     "identity": {"link": _LINKED, "unique": _LINKED},
     "privacy": {
-        "levels": keys({name: _NAMES for name in LEVELS}),
+        "levels": keys(dict.fromkeys(LEVELS, _NAMES)),
         "essential_attributes": _NAMES,
         "retention_days": {"type": "integer", "minimum": 1, "maximum": RETENTION_DAYS_MAX},
     },

@@ -1,7 +1,7 @@
 """Between the messages of kairos.v1.EffectService and what delivery works with."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from kairos.v1 import effect_service_pb2 as effects
 from kairos.v1 import event_pb2
@@ -41,13 +41,13 @@ def effect_message(row: EffectRow, trigger_id: str) -> effects.Effect:
         idempotency_key=row.key.hex(),
         action=event_pb2.Action.FromString(row.action),
         subject_id=row.identifier.decode("utf-8", "replace"),
-        subject_type=event_pb2.IdentifierType.ValueType(row.identifier_type),
-        channel=event_pb2.Channel.ValueType(row.channel),
-        urgency=event_pb2.Urgency.ValueType(row.urgency),
+        subject_type=cast("event_pb2.IdentifierType", row.identifier_type),
+        channel=cast("event_pb2.Channel", row.channel),
+        urgency=cast("event_pb2.Urgency", row.urgency),
         trigger_id=trigger_id if row.trigger != NO_TRIGGER else "",
         action_index=row.action_index,
         step=row.step,
-        source=effects.EffectSource.ValueType(row.source),
+        source=cast("effects.EffectSource", row.source),
         origin_sequence=row.origin_sequence,
         create_time_us=row.created_us,
         due_time_us=row.due_us,

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from kairos.v1 import event_pb2, profile_service_pb2
 
@@ -86,7 +86,7 @@ def link_message(row: LinkRow) -> profile_service_pb2.Link:
         link_id=link_name(link_id),
         left=identifier_message(left),
         right=identifier_message(right),
-        method=profile_service_pb2.LinkMethod.ValueType(method),
+        method=cast("profile_service_pb2.LinkMethod", method),
         confidence=confidence,
         evidence=texts,
         create_time_us=time_us,
@@ -96,7 +96,7 @@ def link_message(row: LinkRow) -> profile_service_pb2.Link:
 def identifier_message(side: Side) -> event_pb2.Identifier:
     """Returns the message of one end of a link."""
     return event_pb2.Identifier(
-        type=event_pb2.IdentifierType.ValueType(side[0]), value=side[1].decode()
+        type=cast("event_pb2.IdentifierType", side[0]), value=side[1].decode()
     )
 
 

@@ -67,6 +67,10 @@ class MonitoringService:
         ).SerializeToString()
 
     async def _health(self, request: bytes, call: Call) -> bytes:
+        try:
+            contract.GetHealthRequest.FromString(request)
+        except DecodeError as error:
+            raise Refused("WIRE_MALFORMED") from error
         components = self._monitor.health()
         found = self._monitor.performance(WINDOW_S_DEFAULT * 1_000_000)
         return contract.GetHealthResponse(

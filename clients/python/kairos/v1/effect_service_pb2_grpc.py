@@ -136,9 +136,9 @@ class EffectServiceServicer(object):
     def StreamEffects(self, request, context):
         """Hands out effects as LeaseEffects does, for as long as the worker stays, and no more than
         `in_flight_count_max` that are not finished yet. Effects are acknowledged, failed and extended
-        with the other calls, on any connection. The first answer is empty and comes at once: the stream
-        is open. The stream ends with UNAVAILABLE (DRAINING), or when
-        the connection has reached its age; leases outlive it.
+        with the other calls, on any connection. The first answer is empty and comes at once: it says
+        that the stream is open. The stream ends with UNAVAILABLE (DRAINING), or when the connection
+        has reached its age; leases outlive it.
         Errors: INVALID_ARGUMENT (FIELD_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

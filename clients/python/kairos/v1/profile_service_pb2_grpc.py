@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ProfileServiceStub(object):
-    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its own;
-    linked ones are read as one, and unlinking parts them again without loss
+    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its
+    own; linked ones are read as one, and unlinking parts them again without loss
     (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
     (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), RESOURCE_EXHAUSTED
     (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).
@@ -82,8 +82,8 @@ class ProfileServiceStub(object):
 
 
 class ProfileServiceServicer(object):
-    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its own;
-    linked ones are read as one, and unlinking parts them again without loss
+    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its
+    own; linked ones are read as one, and unlinking parts them again without loss
     (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
     (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), RESOURCE_EXHAUSTED
     (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).
@@ -208,8 +208,8 @@ def add_ProfileServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProfileService(object):
-    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its own;
-    linked ones are read as one, and unlinking parts them again without loss
+    """Reads profiles, and links the identifiers of one person. Every identifier is a subject of its
+    own; linked ones are read as one, and unlinking parts them again without loss
     (docs/guides/identity.md). Common errors: UNAUTHENTICATED (CREDENTIAL_*), INVALID_ARGUMENT
     (WIRE_MALFORMED, TENANT_MISMATCH, SUBJECT_MISSING, IDENTIFIER_INVALID), RESOURCE_EXHAUSTED
     (QUEUE_FULL, DISK_FULL, MAP_FULL), UNAVAILABLE (DRAINING).

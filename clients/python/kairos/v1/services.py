@@ -994,8 +994,8 @@ class EffectService:
         `in_flight_count_max` that are not finished yet.
 
         Effects are acknowledged, failed and extended with the other calls, on any connection. The
-        first answer is empty and comes at once: the stream is open. The stream ends with
-        UNAVAILABLE (DRAINING), or when the connection has reached its age; leases outlive it.
+        first answer is empty and comes at once: it says that the stream is open. The stream ends
+        with UNAVAILABLE (DRAINING), or when the connection has reached its age; leases outlive it.
         Errors: INVALID_ARGUMENT (FIELD_INVALID).
         """
         made = requested(
