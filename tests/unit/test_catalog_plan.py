@@ -98,7 +98,7 @@ def test_the_documents_of_the_guide_compile() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     default = "kind: content\nid: hero_default\npayload: {hook: Welcome}"
     applied = apply("\n---\n".join([*blocks, default]), base="")
-    assert (applied.trigger_count, applied.content_count, applied.warnings) == (1, 2, [])
+    assert (applied.trigger_count, applied.content_count, applied.warnings) == (2, 2, [])
     assert build_image(applied.model)
 
 
