@@ -129,6 +129,8 @@ static inline int image_check_index(const image_view *v, const kairos_index *ind
         const kairos_range *range = (const kairos_range *)image_section(v, SECTION_ACCESS)
                                     + index->column_first + i;
         if (!image_check_column(v, index, columns + i)) return 0;
+        if (i && columns[i].row_word != UINT64_MAX && columns[i - 1].row_word == UINT64_MAX)
+            return image_fail(v, "column %u: rows behind a column without", i);
         if (range->first > index->conjunction_count
             || range->count > index->conjunction_count - range->first) {
             return image_fail(v, "column %u: access", i);

@@ -239,7 +239,8 @@ enum kairos_bucket {
 enum kairos_threshold_class { CLASS_NUMBER = 0, CLASS_TIME = 1, CLASS_DURATION = 2 };
 
 typedef struct kairos_column {
-    uint64_t row_word;         /* bucket 0's row in ROWS, others follow; UINT64_MAX: not dense */
+    /* bucket 0's row in ROWS, others follow; UINT64_MAX: none, and so no column after it has */
+    uint64_t row_word;
     kairos_source source;
     uint32_t threshold_first;  /* sorted, distinct by exact numeric value */
     uint32_t threshold_count;

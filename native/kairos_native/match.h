@@ -47,13 +47,11 @@ MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *i
         match_fill(words, index->word_count, index->gated_first);
         rows[count++] = words;
     }
-    for (uint32_t i = 0; i < index->column_count; i++) {
+    uint32_t i = 0;
+    for (; i < index->column_count; i++) {
         uint32_t number = index->column_first + i;
         const kairos_column *column = t->columns + number;
-        if (column->row_word == UINT64_MAX) {
-            if (gated && values[i].kind != VALUE_ABSENT) match_open(t, number, words);
-            continue;
-        }
+        if (column->row_word == UINT64_MAX) break;
         uint64_t bucket = match_value_bucket(t, number, values + i, search);
         scene->buckets[i] = (uint32_t)bucket;
         rows[count++] = t->rows + column->row_word + bucket * index->word_count;
@@ -62,6 +60,10 @@ MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *i
                 t->summaries + t->summary_first[number] + bucket * live_words;
             for (uint32_t w = 0; w < live_words; w++) scene->live[w] &= summary[w];
         }
+    }
+    /* Columns without rows stand last: of thousands, only those that the event has are looked at. */
+    for (; gated && i < index->column_count; i++) {
+        if (values[i].kind != VALUE_ABSENT) match_open(t, index->column_first + i, words);
     }
     if (gated) {
         for (uint32_t b = index->gated_first / 512; b < blocks; b++) {

@@ -40,7 +40,6 @@ NOT_BUILT = {
         "score_logistic_top10_us",
     ),
     "not measured yet": (
-        "match_us_10000_attributes_3000",
         "match_us_100000_vs_peer",
         "rules_compile_s_100000",
         "plan_swap_cpu_us",

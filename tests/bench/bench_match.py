@@ -28,6 +28,8 @@ SELECTIVE = 11
 """The attribute with 50 values; in the selective shape every rule asks for one of them and every
 event has it.
 """
+WIDE = "attributes_3000"
+WIDE_ATTRIBUTES = 3000
 
 Test = tuple[int, int | None, float, float]
 """(attribute, mask of strings or None, low, high): low <= x < high."""
@@ -37,6 +39,7 @@ Test = tuple[int, int | None, float, float]
 class Workload:
     rules: list[list[Test]]
     events: list[dict[int, int]]
+    attributes: int = ATTRIBUTES
 
     def model_rules(self) -> list[Rule]:
         kept: dict[tuple[object, ...], Leaf] = {}
@@ -46,9 +49,17 @@ class Workload:
         ]
 
     def values(self, event: dict[int, int]) -> dict[Source, Value]:
-        return {
-            source_of(a): text_of(a, x) if a < len(CARDINALITIES) else x for a, x in event.items()
-        }
+        return {source_of(a): text_of(a, x) if is_text(a) else x for a, x in event.items()}
+
+
+def is_text(attribute: int) -> bool:
+    """The kinds of the first 30 attributes come again and again."""
+    return attribute % ATTRIBUTES < len(CARDINALITIES)
+
+
+def values_of(attribute: int) -> int:
+    """How many values the attribute takes."""
+    return CARDINALITIES[attribute % ATTRIBUTES] if is_text(attribute) else 1000
 
 
 def source_of(attribute: int) -> Source:
@@ -63,9 +74,7 @@ def leaves_of(test: Test, kept: dict[tuple[object, ...], Leaf]) -> list[Leaf]:
     attribute, mask, low, high = test
     parts: list[tuple[LeafOp, tuple[object, ...]]] = []
     if mask is not None:
-        texts = tuple(
-            text_of(attribute, i) for i in range(CARDINALITIES[attribute]) if mask >> i & 1
-        )
+        texts = tuple(text_of(attribute, i) for i in range(values_of(attribute)) if mask >> i & 1)
         parts.append((LeafOp.EQ if len(texts) == 1 else LeafOp.IN, texts))
     if low > float("-inf"):
         parts.append((LeafOp.GE, (low,)))
@@ -83,6 +92,8 @@ def generate(count: int, shape: str, seed: int = 7) -> Workload:
     % match.
     """
     rng = random.Random(seed)
+    if shape == WIDE:
+        return generate_wide(rng, count)
     rules = []
     for _ in range(count):
         attributes = rng.sample(range(ATTRIBUTES), rng.choice((3, 4, 5)))
@@ -97,18 +108,26 @@ def generate(count: int, shape: str, seed: int = 7) -> Workload:
         present = rng.sample(range(ATTRIBUTES), rng.randint(22, 25))
         if shape == "selective" and SELECTIVE not in present:
             present.append(SELECTIVE)
-        events.append(
-            {
-                a: rng.randrange(CARDINALITIES[a] if a < len(CARDINALITIES) else 1000)
-                for a in present
-            }
-        )
+        events.append({a: rng.randrange(values_of(a)) for a in present})
     return Workload(rules, events)
 
 
+def generate_wide(rng: random.Random, count: int) -> Workload:
+    """3,000 attributes of 120 applications: a rule asks for attributes of one of them, an event has
+    the 25 of one.
+    """
+    fields = [range(first, first + 25) for first in range(0, WIDE_ATTRIBUTES, 25)]
+    rules = [
+        [predicate(rng, a, WIDE) for a in rng.sample(rng.choice(fields), rng.choice((3, 4, 5)))]
+        for _ in range(count)
+    ]
+    events = [{a: rng.randrange(values_of(a)) for a in rng.choice(fields)} for _ in range(EVENTS)]
+    return Workload(rules, events, WIDE_ATTRIBUTES)
+
+
 def predicate(rng: random.Random, attribute: int, shape: str) -> Test:
-    if attribute < len(CARDINALITIES):
-        values = CARDINALITIES[attribute]
+    if is_text(attribute):
+        values = values_of(attribute)
         if rng.random() < 0.5 and values <= 10:
             chosen = [rng.randrange(values)]
         else:
@@ -130,12 +149,12 @@ def predicate(rng: random.Random, attribute: int, shape: str) -> Test:
 
 
 def control_of(workload: Workload) -> Naive:
-    naive = Naive([list(tests) for tests in workload.rules], ATTRIBUTES)
+    naive = Naive([list(tests) for tests in workload.rules], workload.attributes)
     rows: list[list[int | float | None]] = []
     for event in workload.events:
-        row: list[int | float | None] = [None] * ATTRIBUTES
+        row: list[int | float | None] = [None] * workload.attributes
         for a, x in event.items():
-            row[a] = x if a < len(CARDINALITIES) else float(x)
+            row[a] = x if is_text(a) else float(x)
         rows.append(row)
     naive.keep(rows)
     return naive
@@ -145,7 +164,7 @@ def check(workload: Workload, rules: Sequence[Rule], matcher: Matcher, naive: Na
     for i in (0, 57, 199):
         values = workload.values(workload.events[i])
         expected = rules_holding(
-            rules, {s: values.get(s, ABSENT) for s in map(source_of, range(ATTRIBUTES))}
+            rules, {s: values.get(s, ABSENT) for s in map(source_of, range(workload.attributes))}
         )
         assert matcher.match(i, kernel_best())[0] == naive.match(i) == expected
     for i in range(EVENTS):
@@ -153,7 +172,7 @@ def check(workload: Workload, rules: Sequence[Rule], matcher: Matcher, naive: Na
 
 
 CASES = [(count, "broad") for count in (500, 1_000, 10_000, 100_000)]
-CASES += [(100_000, "distinct"), (100_000, "selective")]
+CASES += [(100_000, "distinct"), (100_000, "selective"), (10_000, WIDE)]
 
 
 @pytest.mark.parametrize(("count", "shape"), CASES)
@@ -161,7 +180,7 @@ def bench_match(count: int, shape: str, benchmark: object) -> None:
     workload = generate(count, shape)
     rules = workload.model_rules()
     started = time.perf_counter()
-    image = build_image(model_of(triggers=rules, attributes=ATTRIBUTES))
+    image = build_image(model_of(triggers=rules, attributes=workload.attributes))
     build_s = time.perf_counter() - started
     matcher = matcher_of(image, 0, [workload.values(event) for event in workload.events])
     naive = control_of(workload)

@@ -26,7 +26,7 @@ def _case(bench: Bench, name: str, count: int, shape: str) -> None:
     workload = bench_match.generate(count, shape)
     rules = workload.model_rules()
     started = time.perf_counter()
-    image = build_image(model_of(triggers=rules, attributes=bench_match.ATTRIBUTES))
+    image = build_image(model_of(triggers=rules, attributes=workload.attributes))
     print(
         f"{count:,} rules, {shape}: image of {len(image) / 1e6:.1f} MB "
         f"built in {time.perf_counter() - started:.1f} s"

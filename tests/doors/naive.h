@@ -8,7 +8,7 @@
 #include <string.h>
 #include "layout.h"
 
-enum { NAIVE_COLUMNS_MAX = 64 };
+enum { NAIVE_COLUMNS_MAX = 4096 };
 
 typedef struct naive_predicate {
     union {
