@@ -72,7 +72,7 @@ def build_index(rules: Sequence[Rule], row_bytes_max: int = ROW_BYTES_MAX) -> Bu
     count = len(conjunction_rule)
     word_count = max(8, (count + 511) // 512 * 8)
     _choose_buckets(columns, count, word_count * 8, row_bytes_max)
-    # The core looks at columns with rows one by one, and at the others only where an event has them.
+    # The core looks at columns with rows one by one, at the others only where an event has them.
     columns.sort(key=lambda column: not column.dense)
     truths = [Truth(column) if column.dense else None for column in columns]
     large = count >= CLUSTERED_MIN or not all(column.dense for column in columns)
