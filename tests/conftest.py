@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine with much else to do takes long to draw an input; that says nothing about the code.
+settings.register_profile("kairos", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kairos")
 
 ROOT = Path(__file__).resolve().parent.parent
 for folder in (ROOT / "tests" / "doors", ROOT / "tests", ROOT / "loadtest"):

@@ -366,7 +366,8 @@ def position(state):
 
 def test_an_import_that_is_interrupted_says_how_to_go_on(tmp_path, running):
     events = tmp_path / "e.jsonl"
-    events.write_text('{"type":"x","userId":"i"}\n' * 60_000)
+    # So many that no machine is through with them before the signal comes.
+    events.write_text('{"type":"x","userId":"i"}\n' * 2_000_000)
     where = {"KAIROS_GRPC": running.address, "KAIROS_KEY": running.key}
     process = subprocess.Popen(
         [sys.executable, "-m", "kairos_server", "import", str(events)],
