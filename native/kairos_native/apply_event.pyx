@@ -20,7 +20,8 @@ from kairos_native.scratch cimport scratch, scratch_fit
 from kairos_native.status cimport *
 from kairos_native.store cimport *
 from kairos_native.tenant cimport *
-from kairos_native.timer cimport timer_scene, timers_change, timers_fire, timers_fire_session
+from kairos_native.timer cimport timer_scene, timers_fire_session
+from kairos_native.timer_event cimport timers_change, timers_fire, timers_keep
 from kairos_native.wire cimport wire_event, wire_fault, wire_scan_event
 from kairos_native.working cimport *
 
@@ -154,17 +155,23 @@ cdef timer_scene event_scene(apply_core* core, tenant_state* tenant, kairos_reco
     scene.core = core
     scene.tenant = tenant
     scene.record = record
+    scene.own = record
     scene.subject_id = source.subject_id
     scene.sequence = source.sequence
     scene.now_us = core.sink.now_us
     return scene
 
 
+# What was pending with the other members when the event came; 0 for a subject that is not linked.
+cdef inline uint32_t event_others_timers(const apply_core* core) noexcept nogil:
+    return core.work.others_timers if core.work.others.count else 0
+
+
 # What was due before the event happens before it, so that a late tick never changes what happens.
 cdef int32_t event_timers_before(apply_core* core, tenant_state* tenant, kairos_record* record,
                                  const apply_record* source) noexcept nogil:
     cdef timer_scene scene
-    if not record.timer_count:
+    if not record.timer_count and not event_others_timers(core):
         return STATUS_OK
     scene = event_scene(core, tenant, record, source)
     return timers_fire(&scene)
@@ -176,13 +183,16 @@ cdef int32_t event_timers_after(apply_core* core, tenant_state* tenant, kairos_r
                                 const event_outcome* result) noexcept nogil:
     cdef timer_scene scene
     cdef int32_t status = STATUS_OK
-    if not tenant.active.timer_count and not record.timer_count:
+    if (not tenant.active.timer_count and not record.timer_count
+            and not event_others_timers(core)):
         return STATUS_OK
     scene = event_scene(core, tenant, record, source)
     if record.timer_count and result.session_is_new:
         status = timers_fire_session(&scene, source.occurred_us)
     if status == STATUS_OK:
         status = timers_change(&scene, event, source.occurred_us, result)
+    if status == STATUS_OK and event_others_timers(core):
+        status = timers_keep(&scene)
     return status
 
 

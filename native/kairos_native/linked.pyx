@@ -1,5 +1,5 @@
 # Contract in linked.pxd. Reasons in docs/adr/0019-identities.md.
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MIN, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from kairos_native.change cimport change_account, event_outcome
@@ -365,6 +365,8 @@ cdef int32_t linked_others(const identity_source* source, const working_set* rec
     cdef int32_t status = identity_find(source, id, &group)
     work.others.count = 0
     work.others.own_place = 0
+    work.others_timers = 0
+    work.others_seen_us = INT64_MIN
     if status != STATUS_OK:
         return STATUS_OK if status == STATUS_STORE_NOT_FOUND else status
     for i in range(group.member_count):
@@ -383,6 +385,9 @@ cdef int32_t linked_others(const identity_source* source, const working_set* rec
             work.others.records[count] = record
         if status != STATUS_OK:
             return status
+        memcpy(work.others_ids[count], group.members[i].id, 16)
+        work.others_timers += work.others.records[count].timer_count
+        work.others_seen_us = max(work.others_seen_us, work.others.records[count].last_seen_us)
         count += 1
     work.others.count = count
     return STATUS_OK

@@ -104,7 +104,8 @@ cdef inline bint group_full(const commit_state* state, uint64_t emitted_before,
                             uint64_t beside_before) noexcept nogil:
     return (state.core.sink.emitted_count - emitted_before + KAIROS_EVENT_EFFECTS_MAX
             > REPLAY_EFFECTS_MAX
-            or (state.core.beside_count - beside_before + KAIROS_EVENT_IDENTIFIERS_MAX + 1
+            or (state.core.beside_count - beside_before + KAIROS_EVENT_IDENTIFIERS_MAX
+                + KAIROS_GROUP_MEMBERS_MAX
                 > <uint64_t>REPLAY_BESIDE_MAX))
 
 

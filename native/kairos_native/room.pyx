@@ -55,6 +55,24 @@ cdef int64_t room_present(const tenant_state* tenant, pending_request** requests
     return present_us
 
 
+# Records of other members that so many events can change: those of groups that stand, and of those
+# that the events make; every link has two ends. Only records with something pending change, and
+# what waits for a session alone has no entry in TIMERS.
+cdef uint64_t room_others(const tenant_state* tenant, store_reader* reader, uint64_t events,
+                          uint64_t entries) noexcept nogil:
+    cdef const plan* image = tenant.active
+    cdef uint64_t ends = 2 * (tenant.link_count + events * KAIROS_EVENT_IDENTIFIERS_MAX)
+    cdef uint64_t others = min(ends, events * (KAIROS_GROUP_MEMBERS_MAX - 1))
+    cdef uint32_t i
+    others = min(others, store_entries(reader, STORE_SUBJECTS) + events)
+    if image == NULL or not (tenant.link_count or image.header.identity_link_types):
+        return 0
+    for i in range(image.timer_count):
+        if image.timers[i].kind == TIMER_NEXT_SESSION:
+            return others
+    return min(others, entries)
+
+
 # Requests first to last - 1 are of one tenant. Events arm and cancel, and fire what is overdue of
 # their subjects; ticks name what they look at.
 cdef void need_run(room_need* need, const apply_core* core, store_reader* reader,
@@ -62,7 +80,7 @@ cdef void need_run(room_need* need, const apply_core* core, store_reader* reader
                    int64_t received_us) noexcept nogil:
     cdef const tenant_state* tenant = &core.tenants[requests[first].tenant]
     cdef const plan* image = tenant.active
-    cdef uint64_t events = 0, overdue, bound, looked = 0
+    cdef uint64_t events = 0, overdue, bound, looked = 0, armed = 0, others, entries
     cdef uint32_t i
     for i in range(first, last):
         if requests[i].kind == FRAME_EVENT:
@@ -74,12 +92,17 @@ cdef void need_run(room_need* need, const apply_core* core, store_reader* reader
     if not events:
         return
     if image != NULL:
-        need.puts += events * image.header.event_effects_max
-    bound = events * KAIROS_SUBJECT_TIMERS_MAX
+        armed = events * image.header.event_effects_max
+    entries = store_entries(reader, STORE_TIMERS) + armed
+    others = room_others(tenant, reader, events, entries)
+    need.size += store_dirty_size(others, others * ROOM_RECORD_SIZE)
+    # What is armed; and what is cancelled with the others, which is there or armed before.
+    need.puts += armed + (min(entries, others * KAIROS_SUBJECT_TIMERS_MAX) if others else 0)
+    bound = (events + others) * KAIROS_SUBJECT_TIMERS_MAX
     overdue = room_overdue(reader, core.partition, requests[first].tenant,
                            room_present(tenant, requests, first, last, received_us),
                            min(bound, <uint64_t>ROOM_OVERDUE_MAX))
-    need_fire(need, image, bound if overdue == ROOM_OVERDUE_MAX else overdue)
+    need_fire(need, image, min(bound, entries) if overdue == ROOM_OVERDUE_MAX else overdue)
 
 
 cdef uint64_t room_timers(const apply_core* core, store_reader* reader,
@@ -110,7 +133,7 @@ cdef uint64_t room_replay(const apply_core* core, store_reader* reader,
     cdef room_need need
     cdef uint64_t entries, worst = 0, looked
     cdef const plan* image
-    cdef uint32_t i
+    cdef uint32_t i, linked = 0
     need.puts = 0
     need.size = 0
     if store_read_begin(reader) != STATUS_OK:
@@ -125,11 +148,15 @@ cdef uint64_t room_replay(const apply_core* core, store_reader* reader,
         return need.size + room_puts(entries, need.puts)
     for i in range(core.tenant_count):
         image = core.tenants[i].active
+        linked |= (core.tenants[i].link_count != 0
+                   or (image != NULL and image.header.identity_link_types != 0))
         if image != NULL and image.timer_count:
             worst = max(worst, image.timer_effects_max * room_effect(image))
     if not entries and not worst:
         return 0
     # The last record may go beyond the bound by all that one event can do.
-    need.puts = ROOM_REPLAY_PUTS + 2 * KAIROS_SUBJECT_TIMERS_MAX + KAIROS_EVENT_EFFECTS_MAX
-    need.size = KAIROS_SUBJECT_TIMERS_MAX * worst
+    looked = KAIROS_GROUP_MEMBERS_MAX * KAIROS_SUBJECT_TIMERS_MAX if linked else 0
+    looked = max(<uint64_t>KAIROS_SUBJECT_TIMERS_MAX, min(looked, entries + ROOM_REPLAY_PUTS))
+    need.puts = ROOM_REPLAY_PUTS + 2 * looked + KAIROS_EVENT_EFFECTS_MAX
+    need.size = looked * worst
     return need.size + room_puts(entries, need.puts)

@@ -1,6 +1,6 @@
 # Working memory of one thread, sized to the plan in use,
 # so that a request takes nothing from the heap.
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from kairos_native.layout cimport kairos_record, kairos_value
 from kairos_native.limits cimport KAIROS_GROUP_MEMBERS_MAX
 from kairos_native.plan cimport plan
@@ -37,6 +37,11 @@ cdef struct scratch:
     uint8_t* fold               # KAIROS_RECORD_SIZE_MAX bytes: the group's record
     uint8_t* fold_before        # the same before the event
     uint8_t* members            # KAIROS_GROUP_MEMBERS_MAX places for records of the group
+    # Of the others, while others.count is not 0: their ids, what is pending in all of them, and the
+    # last event of any.
+    uint8_t others_ids[KAIROS_GROUP_MEMBERS_MAX][16]
+    uint32_t others_timers
+    int64_t others_seen_us
 
 
 cdef enum:

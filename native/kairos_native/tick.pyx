@@ -61,6 +61,7 @@ cdef int32_t tick_subject(apply_core* core, const apply_record* source,
         return status
     scene.core = core
     scene.tenant = tenant
+    scene.own = scene.record
     scene.subject_id = tick.subject_id
     scene.sequence = source.sequence
     scene.now_us = core.sink.now_us

@@ -1,7 +1,6 @@
 # Timers of one subject: armed and cancelled by events, fired when their time has come. What they
 # mean stands in docs/guides/time.md, "Timers"; why they are kept so in docs/adr/0017-timers.md.
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from kairos_native.change cimport event_outcome
 from kairos_native.core cimport apply_core
 from kairos_native.keys cimport put_big_endian, put_prefix
 from kairos_native.layout cimport *
@@ -23,27 +22,35 @@ cdef struct timer_scene:
     apply_core* core
     # with an active plan that core.work fits; core.work.others holds the rest of the group
     tenant_state* tenant
+    # whose timers are looked at: the subject's, or another member's
     kairos_record* record
-    const uint8_t* subject_id
+    const kairos_record* own    # the subject's, which is not among the others
+    const uint8_t* subject_id   # of `record`
     uint64_t sequence           # of the log record
     int64_t now_us              # its present
     uint32_t asked              # 1: work.rule_bits say what must still hold, for this record
 
 
-# Puts every due timer of the subject into effect, the earliest first, then by timer id and
-# occurrence. Called before an event changes the record, so that a late tick changes nothing.
-#   Cost:   O(entries) without due timers; for each due one a delete in TIMERS, its effects, and a
-#           match of INDEX_TIMERS for the first that asks
+# The timer that is due first, then by timer id and occurrence; NULL where none is due.
+cdef kairos_entry* scene_next_due(const timer_scene* scene) noexcept nogil
+cdef int64_t entry_due(const timer_scene* scene, const kairos_entry* entry) noexcept nogil
+# NULL: a plan has retired it.
+cdef const kairos_timer* timer_of(const timer_scene* scene, uint32_t id) noexcept nogil
+# Takes the entry out of the record and puts the timer's effects into the outbox.
+#   Cost:   a delete in TIMERS, the effects, and a match of INDEX_TIMERS for the first that asks
 #   Errors: STATUS_STORE_ERROR, STATUS_STORE_NOT_FOUND: the node must stop
-cdef int32_t timers_fire(timer_scene* scene) noexcept nogil
-# The same for timers that wait for the next session, which the event at `occurred_us` has opened.
+cdef int32_t entry_fire(timer_scene* scene, kairos_entry* entry) noexcept nogil
+# Takes the entry out of the record and of TIMERS.
+#   Errors: as entry_fire
+cdef int32_t entry_drop(timer_scene* scene, kairos_entry* entry) noexcept nogil
+# Fires what waits for the next session, which the event at `occurred_us` has opened.
+#   Errors: as entry_fire
 cdef int32_t timers_fire_session(timer_scene* scene, int64_t occurred_us) noexcept nogil
-# Arms and cancels what the matched rules say. Call when the event has changed the record.
-#   Shapes: rules[outcome.trigger_count], of every role
-#   Cost:   O(entries) and at most one put and one delete per timer
-#   Errors: as timers_fire; what finds no room in the record is counted and passed over
-cdef int32_t timers_change(timer_scene* scene, const wire_event* event, int64_t occurred_us,
-                           const event_outcome* outcome) noexcept nogil
+# Arms one timer in the record, or moves it, or leaves it as it is.
+#   Cost:   O(entries), at most one put and one delete
+#   Errors: as entry_fire; what finds no room in the record is counted and passed over
+cdef int32_t timer_arm(timer_scene* scene, const wire_event* event, int64_t occurred_us,
+                       uint32_t id) noexcept nogil
 # Looks at the one timer that a tick names: fires it, drops it, or moves its entry in TIMERS to when
 # it is due; *changed = 1 when it did. Nothing where the record no longer has it there.
 cdef int32_t timer_look(timer_scene* scene, const kairos_tick* tick,

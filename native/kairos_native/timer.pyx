@@ -1,6 +1,6 @@
 # Contract in timer.pxd.
-from libc.stdint cimport (INT64_MAX, UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
-                          uint64_t)
+from libc.stdint cimport (INT64_MAX, INT64_MIN, UINT32_MAX, int32_t, int64_t, uint8_t, uint16_t,
+                          uint32_t, uint64_t)
 from libc.string cimport memcpy, memset
 
 from kairos_native.features cimport feature_read, feature_view, record_open_session
@@ -85,24 +85,31 @@ cdef inline int64_t time_after(int64_t base_us, uint64_t span_us) noexcept nogil
     return <int64_t>(<uint64_t>base_us + span_us)
 
 
-cdef inline const kairos_timer* timer_of(const timer_scene* scene, uint32_t id) noexcept nogil:
+cdef const kairos_timer* timer_of(const timer_scene* scene, uint32_t id) noexcept nogil:
     cdef const plan* image = scene.tenant.active
     if id >= image.timer_count or image.timers[id].kind == TIMER_RETIRED:
         return NULL
     return &image.timers[id]
 
 
-# When an entry is due. Inactivity counts from the subject's last event, wherever that has gone
-# since the timer was armed.
+# The last event of the person: of the subject and of all that it is linked with.
+cdef inline int64_t scene_seen(const timer_scene* scene) noexcept nogil:
+    cdef int64_t seen_us = scene.own.last_seen_us if scene.own.event_count else INT64_MIN
+    if scene.core.work.others.count:
+        seen_us = max(seen_us, scene.core.work.others_seen_us)
+    return seen_us
+
+
+# Inactivity counts from the last event, wherever that has gone since the timer was armed.
 cdef int64_t entry_due(const timer_scene* scene, const kairos_entry* entry) noexcept nogil:
     cdef const kairos_timer* timer = timer_of(scene, entry.id)
     cdef kairos_timer_place place
     if timer == NULL or timer.kind != TIMER_INACTIVITY:
         return entry.time_us
     place = entry_place(entry)
-    if scene.record.last_seen_us <= place.base_us:
+    if scene_seen(scene) <= place.base_us:
         return entry.time_us
-    return time_after(entry.time_us, time_span(place.base_us, scene.record.last_seen_us))
+    return time_after(entry.time_us, time_span(place.base_us, scene_seen(scene)))
 
 
 # A moment between: the same for one occurrence of one step of one subject, whoever computes it.
@@ -126,10 +133,11 @@ cdef void scene_ask(timer_scene* scene) noexcept nogil:
     cdef uint32_t i
     memset(&view, 0, sizeof(view))
     view.image = image
-    view.record = scene.record
+    view.record = scene.own
     if scene.core.work.others.count:
         view.folded = 1
-        view.record = fold_group(image, &scene.core.work.others, scene.record,
+        view.record = fold_group(image, &scene.core.work.others,
+                                 scene.own if scene.own.event_count else NULL,
                                  scene.core.work.fold)
     view.session = record_open_session(view.record, scene.now_us,
                                        scene.tenant.settings.session_gap_us)
@@ -162,7 +170,6 @@ cdef const kairos_entry* record_identifier(const kairos_record* record) noexcept
     return NULL
 
 
-# Takes the entry out of the record and puts the timer's effects into the outbox.
 cdef int32_t entry_fire(timer_scene* scene, kairos_entry* entry) noexcept nogil:
     cdef const plan* image = scene.tenant.active
     cdef const kairos_timer* timer = timer_of(scene, entry.id)
@@ -217,15 +224,6 @@ cdef kairos_entry* scene_next_due(const timer_scene* scene) noexcept nogil:
     return found
 
 
-cdef int32_t timers_fire(timer_scene* scene) noexcept nogil:
-    cdef kairos_entry* entry = scene_next_due(scene)
-    cdef int32_t status = STATUS_OK
-    while entry != NULL and status == STATUS_OK:
-        status = entry_fire(scene, entry)
-        entry = scene_next_due(scene)
-    return status
-
-
 # The first timer by id and occurrence that waits for a session and was armed before this one.
 cdef kairos_entry* scene_next_session(const timer_scene* scene, int64_t occurred_us) noexcept nogil:
     cdef kairos_entry* found = NULL
@@ -261,7 +259,7 @@ cdef int64_t timer_due(const timer_scene* scene, const kairos_timer* timer, int6
     if timer.kind == TIMER_NEXT_SESSION:
         return INT64_MAX
     if timer.kind == TIMER_INACTIVITY:
-        base_us[0] = scene.record.last_seen_us
+        base_us[0] = scene_seen(scene)
     if time_after(base_us[0], delay_us) <= scene.now_us:
         base_us[0] = scene.now_us
     return time_after(base_us[0], delay_us)
@@ -329,42 +327,6 @@ cdef int32_t timer_arm(timer_scene* scene, const wire_event* event, int64_t occu
     scene.core.timer_armed_count += 1
     if entry.time_us < place.index_due_us:
         return entry_move(scene, entry, entry.time_us)
-    return STATUS_OK
-
-
-cdef int32_t timer_cancel(timer_scene* scene, uint32_t id) noexcept nogil:
-    cdef kairos_entry* entry = record_first_entry(scene.record)
-    cdef int32_t status = STATUS_OK
-    while <const uint8_t*>entry < record_end(scene.record) and status == STATUS_OK:
-        if entry.tag == ENTRY_TIMER and entry.id == id:
-            status = entry_drop(scene, entry)
-            scene.core.timer_cancelled_count += 1
-        else:
-            entry = record_next_entry(entry)
-    return status
-
-
-# Cancels come after arms, so that an event that does both leaves nothing pending.
-cdef int32_t timers_change(timer_scene* scene, const wire_event* event, int64_t occurred_us,
-                           const event_outcome* outcome) noexcept nogil:
-    cdef const plan* image = scene.tenant.active
-    cdef const kairos_rule* rule
-    cdef uint32_t i, k
-    cdef int32_t status = STATUS_OK
-    for i in range(outcome.trigger_count):
-        rule = &image.rules[outcome.rules[i]]
-        for k in range(rule.timer_count if rule.role != RULE_CANCEL else 0):
-            status = timer_arm(scene, event, occurred_us, image.timer_list[rule.timer_first + k])
-            if status != STATUS_OK:
-                return status
-    for i in range(outcome.trigger_count):
-        rule = &image.rules[outcome.rules[i]]
-        if rule.role != RULE_CANCEL or not scene.record.timer_count:
-            continue
-        for k in range(rule.timer_count):
-            status = timer_cancel(scene, image.timer_list[rule.timer_first + k])
-            if status != STATUS_OK:
-                return status
     return STATUS_OK
 
 

@@ -2,6 +2,7 @@
 clock jumps, and what an evaluation shows of them.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from kairos_server.catalog import Catalog, build_image
 from reference.tenants import DAY, HOUR, MINUTE, START, document
 
 NUMBER, SECOND = 4, 1_000_000
+USER, VISITOR = 1, 7
 ACT = [{"type": "act"}]
 
 
@@ -246,3 +248,90 @@ def test_evaluation_shows_only_what_fires_at_once(shop) -> None:
     assert [told.trigger_id for told in found.triggers] == ["now"]
     assert one.figure("armed") == 0
     assert [told.trigger_id for told in one.event("cart", START).triggers] == ["now"]
+
+
+def linked(one: Shop, *names: str) -> list[int]:
+    """Links visitors with ann, and returns the links."""
+    found = []
+    for name in names:
+        pending = one.engine.link(
+            NUMBER, (USER, b"ann"), (VISITOR, name.encode()), 4, 1, b"", START
+        )
+        one.commit(pending)
+        status, link_id = one.engine.link_outcome(pending)
+        assert status == 0
+        found.append(link_id)
+    return found
+
+
+def test_purchase_on_another_device_cancels(shop) -> None:
+    one = shop(trigger(timing={"after": "2h", "unless": 'event.type == "buy"'}))
+    one.event("cart", START, subject="phone", subject_type=VISITOR)
+    # The login itself links, before what it cancels.
+    login = {"identifiers": [event_pb2.Identifier(type=VISITOR, value="phone")]}
+    one.event("buy", START + HOUR, **login)
+    assert (one.fired, one.figure("cancelled"), one.figure("pending")) == (0, 1, 0)
+    # What was due before comes before, with the identifier that armed it.
+    one.event("cart", START + HOUR, subject="phone", subject_type=VISITOR)
+    one.event("buy", START + 3 * HOUR)
+    assert (one.fired, one.figure("cancelled"), one.figure("pending")) == (1, 1, 0)
+    _, value = next(iter(one.engine.dump("outbox")))
+    assert b"phone" in value and b"ann" not in value
+
+
+def test_activity_on_any_device_moves_inactivity(shop) -> None:
+    one = shop(trigger(timing={"inactivity": "7d"}))
+    (link,) = linked(one, "phone")
+    one.event("cart", START, subject="phone", subject_type=VISITOR)
+    one.event("view", START + 3 * DAY)
+    assert one.tick(START + 7 * DAY)
+    assert (one.fired, one.engine.next_due(NUMBER)) == (0, START + 10 * DAY)
+    # On its own again, it is overdue; its next event, or the look that is set, tells.
+    one.commit(one.engine.unlink(NUMBER, link, START + 8 * DAY))
+    one.event("view", START + 8 * DAY)
+    assert one.fired == 0
+    assert one.tick(START + 10 * DAY)
+    assert (one.fired, one.figure("pending")) == (1, 0)
+
+
+def test_restart_moves_between_devices_and_keep_stays(shop) -> None:
+    one = shop(
+        trigger("one", timing={"after": "2h"}),
+        trigger("two", timing={"after": "2h", "repeat": "keep"}),
+    )
+    (link,) = linked(one, "phone")
+    one.event("cart", START, subject="phone", subject_type=VISITOR)
+    one.event("cart", START + HOUR)
+    assert one.figure("pending") == 2
+    one.commit(one.engine.unlink(NUMBER, link, START + HOUR))
+    # `keep` stayed on the phone, `restart` went; neither comes back to where it was.
+    one.event("view", START + 2 * HOUR, subject="phone", subject_type=VISITOR)
+    assert (one.fired, one.figure("pending")) == (1, 1)
+    one.event("view", START + 3 * HOUR)
+    assert (one.fired, one.figure("pending")) == (2, 0)
+
+
+def test_event_of_a_group_whose_every_timer_is_overdue(shop, tmp_path) -> None:
+    members, each, steps = 64, 8, 16
+    names = [f"v{i}" for i in range(members - 1)]
+    timing = {"after": "1h", "repeat": "each"}
+    action = [{"type": "act", "parameters": {"text": "x" * 900}}]
+    one = shop(*(trigger(f"t{i:02}", timing=timing, actions=action) for i in range(steps)))
+    linked(one, *names)
+    events = [
+        event_pb2.Event(event_type="cart", subject_id=name, subject_type=kind)
+        for kind, name in [(USER, "ann"), *((VISITOR, name) for name in names)]
+        for _ in range(each)
+    ]
+    requests = [
+        ingest_service_pb2.IngestRequest(event=event).SerializeToString() for event in events
+    ]
+    one.engine.commit([one.engine.check_ingest(NUMBER, r, START) for r in requests], START)
+    assert one.figure("pending") == members * each * steps
+    one.event("view", START + DAY)
+    assert (one.fired, one.figure("pending")) == (members * each * steps, 0)
+    before = {name: list(one.engine.dump(name)) for name in ("outbox", "timers", "subjects")}
+    one.engine.close()
+    shutil.rmtree(tmp_path / "data0" / "view")
+    one.engine = Engine.open(str(tmp_path / "data0"), now_us=START + DAY, map_size=1 << 28)
+    assert {name: list(one.engine.dump(name)) for name in before} == before

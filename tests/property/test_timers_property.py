@@ -18,6 +18,7 @@ from kairos.v1 import event_pb2, ingest_service_pb2
 from kairos_native import checkpoints
 from kairos_native.engine import Engine, Pending
 from kairos_server.catalog import Catalog, build_image
+from reference.identities import key_of
 from reference.lockstep import copy_folder
 from reference.tenants import DAY, HOUR, MINUTE, START, document
 from reference.timers import Action, Effect, Event, Plan, Tenant, Trigger
@@ -27,8 +28,9 @@ SEED = int(os.environ.get("KAIROS_TIMER_SEED", "0")) or random.SystemRandom().ra
 NUMBER, KEY, GAP = 6, b"sixteen bytes ok", 30 * MINUTE
 SECOND = 1_000_000
 TYPES = ("view", "cart", "buy")
-SUBJECTS = tuple(f"s{i}" for i in range(5))
-DATABASES = ("subjects", "timers", "outbox", "dead", "documents", "plans", "dedupe")
+SUBJECTS = ((1, "s0"), (1, "s1"), (6, "s2"), (7, "s3"), (7, "s4"))
+"""Identifiers: two users, whom nothing links with each other, and what may be linked with one."""
+DATABASES = ("identities", "subjects", "timers", "outbox", "dead", "documents", "plans", "dedupe")
 DELAYS = (3 * SECOND, 2 * MINUTE, 20 * MINUTE, 2 * HOUR, DAY)
 HEADER = struct.Struct("<16s16sqqQQIIIIHHHBBBBBBI")
 STORED = 16
@@ -76,6 +78,8 @@ class Run:
         self.folder, self.home = folder / "data", folder
         self.now_us = START
         self.live = self.source.random() < 0.5
+        # A third of all lives know no links; in the others they come and go.
+        self.links = self.source.choice((0.0, 0.1, 0.2))
         self.reference = Tenant(KEY, live=self.live, gap_us=GAP)
         self.catalog = Catalog.from_documents(NUMBER, {})
         self.plans: list[tuple[bytes, Plan]] = []
@@ -142,22 +146,43 @@ class Run:
     def event(self, kind: str = "") -> STEP:
         source = self.source
         occurred = self.now_us + source.choice((0, 0, 0, -MINUTE, -3 * HOUR, -2 * DAY, 4 * MINUTE))
+        subject_type, subject = source.choice(SUBJECTS)
+        named = source.sample(SUBJECTS, source.choice((1, 2)) if source.random() < 0.15 else 0)
         event = Event(
             kind or source.choice(TYPES),
-            source.choice(SUBJECTS),
+            subject,
             occurred,
             source.choice((b"", b"", b"x", b"y")),
             source.choice((None, None, None, True, False)),
+            subject_type,
+            tuple((type_, name.encode()) for type_, name in named),
         )
         message = event_pb2.Event(
-            event_type=event.type, subject_id=event.subject, occurred_time_us=occurred,
-            session_id=event.session.decode(),
+            event_type=event.type, subject_id=subject, subject_type=subject_type,
+            occurred_time_us=occurred, session_id=event.session.decode(),
         )  # fmt: skip
+        for type_, name in named:
+            message.identifiers.add(type=type_, value=name)
         if event.consent is not None:
             message.consents.add(purpose="marketing", status=1 if event.consent else 2)
         request = ingest_service_pb2.IngestRequest(event=message).SerializeToString()
         pending = self.engine.check_ingest(NUMBER, request, self.now_us)
         return pending, lambda *where: self.reference.event(event, *where), self.now_us
+
+    def relate(self) -> STEP:
+        """A link that may be refused, or the removal of one that may be gone."""
+        source, identities = self.source, self.reference.identities
+        if identities.links and source.random() < 0.5:
+            link_id = source.choice([*identities.links, 5])
+            pending = self.engine.unlink(NUMBER, link_id, self.now_us)
+            return pending, lambda *_: identities.unlink(link_id), self.now_us
+        left, right = [(type_, name.encode()) for type_, name in source.choices(SUBJECTS, k=2)]
+
+        def link(sequence: int, received_us: int) -> None:
+            identities.link(key_of(*left), key_of(*right), 16 * sequence, automatic=False)
+
+        pending = self.engine.link(NUMBER, left, right, 4, 0.5, b"", self.now_us)
+        return pending, link, self.now_us
 
     def tick(self) -> STEP | None:
         count = self.source.choice((1, 3, 1000))
@@ -200,6 +225,8 @@ class Run:
                 steps.append(tick)
             elif kind < 0.3:
                 steps += self.version()
+            elif kind < 0.3 + self.links:
+                steps.append(self.relate())
             else:
                 steps.append(self.event())
         self.commit(steps)

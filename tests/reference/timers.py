@@ -12,6 +12,7 @@ from typing import Any
 
 from reference import features
 from reference.hash import hash64, siphash128
+from reference.identities import USER, Identities, Key, hash_of, key_of
 
 NEVER = 2**63 - 1
 EACH_MAX = 8
@@ -123,6 +124,7 @@ class Subject:
     id: bytes
     identifier: str
     history: features.Subject
+    key: Key = b""
     last_seen_us: int = 0
     event_count: int = 0
     consent: tuple[int, bool] | None = None
@@ -152,6 +154,9 @@ class Event:
     occurred_us: int
     session: bytes = b""
     consent: bool | None = None
+    kind: int = USER
+    """The type of its subject."""
+    identifiers: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass
@@ -184,8 +189,18 @@ class Tenant:
         self.plan = Plan({}, {}, {})
         self.subjects: dict[bytes, Subject] = {}
         self.effects: list[Effect] = []
+        self.identities = Identities(hash_key)
         self.event_time_us = 0
         self.armed = self.fired = self.cancelled = self.dropped = self.refused = 0
+
+    def group(self, subject: Subject) -> list[Subject]:
+        """All who are one person with the subject and have events, in ascending order of ids."""
+        ids = [hash_of(self.hash_key, key) for key in self.identities.group(subject.key)]
+        return [
+            self.subjects[id_]
+            for id_ in ids
+            if id_ in self.subjects and self.subjects[id_].event_count
+        ]
 
     def index(self) -> list[tuple[int, bytes, int, int]]:
         """Where the view has its entries: (time, subject, timer, occurrence), in order."""
@@ -199,11 +214,13 @@ class Tenant:
     # ---- records of the log
 
     def event(self, event: Event, sequence: int, received_us: int) -> None:
-        id_ = siphash128(self.hash_key, event.subject.encode())
+        key = key_of(event.kind, event.subject.encode())
+        id_ = hash_of(self.hash_key, key)
         subject = self.subjects.setdefault(
-            id_, Subject(id_, event.subject, features.Subject(self.gap_us))
+            id_, Subject(id_, event.subject, features.Subject(self.gap_us), key)
         )
         now = received_us if self.live else max(self.event_time_us, event.occurred_us)
+        self.identities.of_event(key, list(event.identifiers), sequence)
         scene = _Scene(self, subject, sequence, now)
         scene.fire_due()
         subject.last_seen_us = (
@@ -274,11 +291,26 @@ class _Scene:
         timer = self.tenant.plan.by_number().get(pending.number)
         if timer is None or timer.trigger.kind != "inactivity":
             return pending.due_us
-        return pending.due_us + max(0, self.subject.last_seen_us - pending.base_us)
+        return pending.due_us + max(0, self.last_seen_us - pending.base_us)
+
+    @property
+    def last_seen_us(self) -> int:
+        return max(member.last_seen_us for member in self.tenant.group(self.subject))
+
+    def others(self) -> list[Subject]:
+        return [m for m in self.tenant.group(self.subject) if m is not self.subject]
 
     def fire_due(self) -> None:
-        while due := [p for p in self.subject.pending if self.due_of(p) <= self.now_us]:
-            self.fire(min(due, key=lambda p: (self.due_of(p), p.number, p.origin)))
+        while due := [
+            (self.due_of(pending), member.id, pending.number, pending.origin, member, pending)
+            for member in self.tenant.group(self.subject)
+            for pending in member.pending
+            if self.due_of(pending) <= self.now_us
+        ]:
+            *_, member, pending = min(due, key=lambda row: row[:4])
+            scene = _Scene(self.tenant, member, self.sequence, self.now_us, self.ordinal)
+            scene.fire(pending)
+            self.ordinal = scene.ordinal
 
     def fire_session(self, occurred_us: int) -> None:
         waiting = [
@@ -300,10 +332,15 @@ class _Scene:
         )  # fmt: skip
 
     def _still(self, trigger: Trigger) -> bool:
-        subject = self.subject
-        if trigger.still_below is not None and not subject.event_count < trigger.still_below:
-            return False
-        return not trigger.still_consent or (subject.consent or (0, False))[1]
+        group = self.tenant.group(self.subject)
+        if trigger.still_below is not None:
+            events = sum(member.event_count for member in group)
+            if not events < trigger.still_below:
+                return False
+        stated = [m.consent for m in group if m.consent is not None]
+        # The newest statement of any member; at one moment the denial.
+        newest = max(stated, key=lambda row: (row[0], not row[1]), default=(0, False))
+        return not trigger.still_consent or newest[1]
 
     def emit(
         self, trigger: Trigger, actions: Sequence[int], step: int, origin: int, source: int,
@@ -325,7 +362,8 @@ class _Scene:
         occurrence = self.sequence if each else 0
         pending = self.subject.pending
         known = next((p for p in pending if (p.number, p.occurrence) == (number, occurrence)), None)
-        if known is not None and timer.trigger.repeat == "keep":
+        alike_elsewhere = [(m, p) for m in self.others() for p in m.pending if p.number == number]
+        if timer.trigger.repeat == "keep" and (known is not None or alike_elsewhere):
             return
         if known is None:
             alike = sum(p.number == number for p in pending)
@@ -338,6 +376,9 @@ class _Scene:
         known.due_us, known.base_us = self._due(timer, occurred_us)
         known.index_us = min(known.index_us, known.due_us)
         self.tenant.armed += 1
+        if timer.trigger.repeat == "restart":
+            for member, other in alike_elsewhere:
+                member.pending.remove(other)
 
     def _due(self, timer: Timer, occurred_us: int) -> tuple[int, int]:
         kind, delay = timer.trigger.kind, timer.delay_us
@@ -348,12 +389,13 @@ class _Scene:
             text += timer.step.to_bytes(4, "little")
             number = self.tenant.plan.trigger_numbers[timer.trigger.name]
             delay += hash64(number, text) % (timer.spread_us + 1)
-        base = self.subject.last_seen_us if kind == "inactivity" else occurred_us
+        base = self.last_seen_us if kind == "inactivity" else occurred_us
         if base + delay <= self.now_us:
             base = self.now_us
         return base + delay, base
 
     def cancel(self, number: int) -> None:
-        kept = [p for p in self.subject.pending if p.number != number]
-        self.tenant.cancelled += len(self.subject.pending) - len(kept)
-        self.subject.pending[:] = kept
+        for member in self.tenant.group(self.subject):
+            kept = [p for p in member.pending if p.number != number]
+            self.tenant.cancelled += len(member.pending) - len(kept)
+            member.pending[:] = kept

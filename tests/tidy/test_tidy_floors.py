@@ -30,6 +30,7 @@ FLOORS = (
     {"tenant", "working", "decide", "profile"},
     {"change", "check", "publish", "core"},
     {"timer", "linked"},
+    {"timer_event"},
     {"apply_event", "apply_effect", "answer", "room"},
     {"tick"},
     {"apply"},
