@@ -1,11 +1,14 @@
 """`kairos import`: the events of a file, sent once each."""
 
 import argparse
+import contextlib
 import csv
 import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -125,6 +128,29 @@ def plan_of(parsed: argparse.Namespace, source: Source) -> ImportPlan:
     )
 
 
+@contextlib.contextmanager
+def _interrupts() -> Iterator[Callable[[], None]]:
+    """Yields what raises KeyboardInterrupt again after Ctrl-C: the one that the signal raises is
+    lost where it meets a callback of the gRPC library.
+    """
+    pressed = False
+
+    def press(_number: int, _frame: object) -> NoReturn:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _import(parsed: argparse.Namespace, source: Source, plan: ImportPlan) -> int:
     output = Output(parsed)
     earlier = None
@@ -132,12 +158,14 @@ def _import(parsed: argparse.Namespace, source: Source, plan: ImportPlan) -> int
         earlier = state_read(plan.state)
     title = Path(source.name).name if source.name != "-" else "standard input"
     progress = Progress(title, source.size, quiet=parsed.quiet)
-    with Server(parsed) as server:
+
+    def show(now: Summary) -> None:
+        progress.show(now.read_size, now.counts.records)
+        interrupted()
+
+    with Server(parsed) as server, _interrupts() as interrupted:
         try:
-            summary = import_run(
-                source, plan, earlier, server,
-                lambda now: progress.show(now.read_size, now.counts.records),
-            )  # fmt: skip
+            summary = import_run(source, plan, earlier, server, show)
         except KeyboardInterrupt:
             progress.end()
             if plan.state is not None:
