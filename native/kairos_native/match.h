@@ -61,7 +61,7 @@ MATCH_INLINE uint32_t match_collect(const match_tables *t, const kairos_index *i
             for (uint32_t w = 0; w < live_words; w++) scene->live[w] &= summary[w];
         }
     }
-    /* Columns without rows stand last: of thousands, only those that the event has are looked at. */
+    /* Columns without rows stand last: of thousands, only those of the event are looked at. */
     for (; gated && i < index->column_count; i++) {
         if (values[i].kind != VALUE_ABSENT) match_open(t, index->column_first + i, words);
     }
