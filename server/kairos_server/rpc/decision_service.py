@@ -5,7 +5,6 @@ yet.
 import re
 from typing import Final, Protocol
 
-from google.protobuf.message import DecodeError
 from kairos.v1 import personalization_service_pb2 as contract
 from kairos_native.engine import EngineError
 
@@ -14,6 +13,7 @@ from kairos_server.decisions import Decisions, Found
 from kairos_server.errors import Refused
 from kairos_server.rpc.call import Call, Kind, Method
 from kairos_server.rpc.read_services import PERSONALIZATION_SERVICE as SERVICE
+from kairos_server.rpc.requests import parsed
 
 _ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 _FIELDS: Final = {
@@ -50,10 +50,7 @@ class DecisionService:
         )
 
     async def _get(self, request: bytes, call: Call) -> bytes:
-        try:
-            message = contract.GetDecisionRequest.FromString(request)
-        except DecodeError as error:
-            raise Refused("WIRE_MALFORMED") from error
+        message = parsed(contract.GetDecisionRequest, request)
         if not message.decision_id:
             raise Refused("FIELD_REQUIRED", "decision_id")
         if _ID.fullmatch(message.decision_id) is None:

@@ -1,11 +1,11 @@
 """kairos.v1.MonitoringService: the monitor's figures in the form of the contract."""
 
-from google.protobuf.message import DecodeError
 from kairos.v1 import monitoring_service_pb2 as contract
 
 from kairos_server.errors import Refused
 from kairos_server.monitor import Monitor, Status, components_worst
 from kairos_server.rpc.call import Call, Kind, Method
+from kairos_server.rpc.requests import parsed
 
 SERVICE = "kairos.v1.MonitoringService"
 WINDOW_S_DEFAULT = 60
@@ -32,10 +32,7 @@ class MonitoringService:
         )
 
     async def _performance(self, request: bytes, call: Call) -> bytes:
-        try:
-            message = contract.GetPerformanceRequest.FromString(request)
-        except DecodeError as error:
-            raise Refused("WIRE_MALFORMED") from error
+        message = parsed(contract.GetPerformanceRequest, request)
         if message.window_seconds > WINDOW_S_MAX:
             raise Refused("FIELD_INVALID", "window_seconds", str(message.window_seconds))
         seconds = message.window_seconds or WINDOW_S_DEFAULT
@@ -67,10 +64,7 @@ class MonitoringService:
         ).SerializeToString()
 
     async def _health(self, request: bytes, call: Call) -> bytes:
-        try:
-            contract.GetHealthRequest.FromString(request)
-        except DecodeError as error:
-            raise Refused("WIRE_MALFORMED") from error
+        parsed(contract.GetHealthRequest, request)
         components = self._monitor.health()
         found = self._monitor.performance(WINDOW_S_DEFAULT * 1_000_000)
         return contract.GetHealthResponse(

@@ -3,7 +3,6 @@
 import json
 from typing import Protocol
 
-from google.protobuf.message import DecodeError
 from kairos.v1 import ingest_service_pb2
 from kairos_native.engine import Pending, Refusal
 
@@ -12,6 +11,7 @@ from kairos_server.ingest import Writer
 from kairos_server.limits import Limits
 from kairos_server.normalise import KnownAgents, Rules, anonymise
 from kairos_server.rpc.call import Call
+from kairos_server.rpc.requests import parsed
 
 
 class PrivacyEngine(Protocol):
@@ -71,10 +71,7 @@ class PrivacyEvents:
     def _read(self, data: bytes) -> ingest_service_pb2.IngestPrivacyEventRequest:
         if len(data) > self._limits.message_size_max:
             raise Refused("REQUEST_TOO_LARGE", "", f"{len(data)} bytes")
-        try:
-            return ingest_service_pb2.IngestPrivacyEventRequest.FromString(data)
-        except DecodeError:
-            raise Refused("WIRE_MALFORMED") from None
+        return parsed(ingest_service_pb2.IngestPrivacyEventRequest, data)
 
     def _rules_of(self, tenant: int) -> Rules:
         """Cost: one look-up until another plan is activated. Errors: Refused(PLAN_MISSING)"""

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.message import DecodeError
 from kairos.v1 import event_pb2
 from kairos.v1 import subscribe_service_pb2 as contract
 
 from kairos_server.errors import Refused
 from kairos_server.rpc.call import Call, Kind, Method
+from kairos_server.rpc.requests import parsed
 from kairos_server.streams import (
     Behind,
     Ended,
@@ -44,10 +44,7 @@ class SubscribeService:
         return (Method(f"/{SERVICE}/Subscribe", Kind.SERVER_STREAM, stream=self._subscribe),)
 
     async def _subscribe(self, requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
-        try:
-            message = contract.SubscribeRequest.FromString(await anext(aiter(requests), b""))
-        except DecodeError as error:
-            raise Refused("WIRE_MALFORMED") from error
+        message = parsed(contract.SubscribeRequest, await anext(aiter(requests), b""))
         request_check(message)
         subscription = Subscription(
             call.tenant, SubscriptionFilter.of(message), gapless=message.gapless
