@@ -7,10 +7,9 @@ from kairos_native.identity cimport (IDENTITY_GROUP, IDENTITY_HEAD_SIZE, identit
                                      identity_member)
 from kairos_native.keys cimport STORED_SIZE, SUBJECT_KEY_SIZE, stored_valid
 from kairos_native.limits cimport KAIROS_GROUP_MEMBERS_MAX
-from kairos_native.reader cimport output_room
 from kairos_native.status cimport *
 from kairos_native.store cimport *
-from kairos_native.view cimport output, output_bytes
+from kairos_native.view cimport output, output_bytes, output_room
 
 cdef enum:
     CHUNK_SIZE_MAX = 4194304

@@ -56,7 +56,7 @@ from kairos_native.status cimport *
 from kairos_native.store cimport *
 from kairos_native.tenant cimport *
 from kairos_native.timer cimport TIMER_KEY_SIZE, TIMER_PUTS_MAX, timer_unkey, timers_index
-from kairos_native.view cimport output, output_bytes
+from kairos_native.view cimport output, output_bytes, output_room
 from kairos_native.wire cimport wire_canonical_name, wire_fault
 
 cdef enum:

@@ -2,11 +2,11 @@
 # time of one copy.
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from kairos_native.status cimport STATUS_NO_MEMORY, STATUS_OK
-from kairos_native.view cimport output, output_bytes
+from kairos_native.view cimport output, output_bytes, output_room
 
 cdef extern from *:
     """
@@ -34,21 +34,6 @@ cdef bint preimages_taken(const preimages* images) noexcept nogil:
     return kairos_taken(&images.taken) != 0
 
 
-# Makes room for `size` more bytes.
-cdef bint preimages_room(output* out, size_t size) noexcept nogil:
-    cdef size_t capacity
-    cdef void* grown
-    if size <= out.size - out.used:
-        return True
-    capacity = max(out.size * 2, out.used + size)
-    grown = realloc(out.data, capacity)
-    if grown == NULL:
-        return False
-    out.data = <uint8_t*>grown
-    out.size = capacity
-    return True
-
-
 cdef void preimage_keep(preimages* images, uint64_t sequence, uint32_t database,
                         const uint8_t* key, uint32_t key_size, const void* data,
                         size_t size) noexcept nogil:
@@ -57,7 +42,7 @@ cdef void preimage_keep(preimages* images, uint64_t sequence, uint32_t database,
     sizes[1] = key_size
     sizes[2] = <uint32_t>size if data != NULL else 0
     kairos_spin_lock(&images.locked)
-    if images.taken and preimages_room(&images.entries, 20 + key_size + sizes[2]):
+    if images.taken and output_room(&images.entries, 20 + key_size + sizes[2]) == STATUS_OK:
         output_bytes(&images.entries, &sequence, 8)
         output_bytes(&images.entries, sizes, 12)
         output_bytes(&images.entries, key, key_size)

@@ -56,5 +56,3 @@ cdef int32_t reader_load(reader_core* core, uint32_t tenant, uint32_t identifier
 #   Owns: valid until the next reader_load
 cdef kairos_record* reader_group(reader_core* core, const plan* image,
                                  kairos_record* record) noexcept nogil
-# Grows a buffer to hold `size` more bytes.
-cdef int32_t output_room(output* out, size_t size) noexcept nogil

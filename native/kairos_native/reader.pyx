@@ -1,6 +1,5 @@
 # Contract in reader.pxd.
 from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport realloc
 from libc.string cimport memcpy, memset
 
 from kairos_native.answer cimport answer_evaluated
@@ -35,20 +34,6 @@ cdef enum:
     TRIGGERS_ASKED_MAX = 1000
     # decision records in memory; the server refuses decisions long before
     RECORDS_SIZE_MAX = 268435456
-
-
-cdef int32_t output_room(output* out, size_t size) noexcept nogil:
-    cdef size_t capacity
-    cdef void* grown
-    if size <= out.size - out.used:
-        return STATUS_OK
-    capacity = max(out.size * 2, out.used + size)
-    grown = realloc(out.data, capacity)
-    if grown == NULL:
-        return STATUS_NO_MEMORY
-    out.data = <uint8_t*>grown
-    out.size = capacity
-    return STATUS_OK
 
 
 # Brings the other members of the subject's group into the scratch, in the same read transaction.

@@ -3,7 +3,9 @@
 #define KAIROS_VIEW_H
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include "status.h"
 
 /* Memory of one request or one group commit, released in bulk by setting `used` to zero; whoever
  * made `base` frees it. */
@@ -31,6 +33,18 @@ typedef struct output {
     uint32_t overflow;
     uint32_t reserved;
 } output;
+
+/* Makes room for `size` more bytes of an output on the heap. STATUS_NO_MEMORY: it is as before. */
+static inline int32_t output_room(output *out, size_t size) {
+    if (size <= out->size - out->used) return STATUS_OK;
+    size_t needed = out->used + size;
+    size_t capacity = out->size * 2 > needed ? out->size * 2 : needed;
+    void *grown = realloc(out->data, capacity);
+    if (!grown) return STATUS_NO_MEMORY;
+    out->data = (uint8_t *)grown;
+    out->size = capacity;
+    return STATUS_OK;
+}
 
 static inline void output_bytes(output *out, const void *data, size_t size) {
     if (out->overflow || size > out->size - out->used) {
